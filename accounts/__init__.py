@@ -1,0 +1,1 @@
+"""People: users, workspaces, memberships, invitations, and who may do what."""

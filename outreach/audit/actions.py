@@ -1,0 +1,91 @@
+"""Writing audit events, and sealing them into the chain."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.db import connection
+
+from outreach.audit.models import (
+    GENESIS,
+    AuditDetail,
+    AuditEvent,
+    AuditSeal,
+    AuditUnsealed,
+    digest_of,
+)
+from outreach.ground.writes import engine_action, step
+
+# One sealer at a time: an arbitrary number that names this advisory lock.
+SEALER_LOCK = 0x0A0D17
+
+
+@step
+def record(
+    verb: str,
+    *,
+    target_kind: str,
+    target_id: int,
+    workspace_id: int | None,
+    actor_id: int | None = None,
+    details: dict[str, Any] | None = None,
+) -> AuditEvent:
+    """Write down that something was done, in the transaction that does it.
+
+    `actor_id` is None where the product acted by itself. `details` must be JSON without floats
+    (TypeError) and may hold personal data: it can be erased without breaking the chain.
+    """
+    salt = os.urandom(16)
+    said = details or {}
+    _refuse_unstable(said)
+    event = AuditEvent.objects.create(
+        workspace_id=workspace_id,
+        actor_id=actor_id,
+        verb=verb,
+        target_kind=target_kind,
+        target_id=target_id,
+        details_digest=digest_of(salt, said),
+    )
+    AuditDetail.objects.create(event=event, salt=salt, details=said)
+    return event
+
+
+def _refuse_unstable(value: Any) -> None:
+    """What PostgreSQL's JSON gives back in another form, so that its digest would differ."""
+    if isinstance(value, float):
+        raise TypeError(f"Details hold the float {value}: say it as a string or a whole number.")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"Details have the key {key!r}, which is no string.")
+            _refuse_unstable(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _refuse_unstable(inner)
+
+
+@engine_action
+def seal(limit: int = 1000) -> int:
+    """Chain up to `limit` committed events that wait for it. Returns how many it sealed.
+
+    Serialised by an advisory lock for the length of this transaction; whoever finds it taken
+    returns 0, since somebody is at it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEALER_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+    waiting = list(AuditUnsealed.objects.order_by("event_id").values_list("pk", flat=True)[:limit])
+    if not waiting:
+        return 0
+    head = AuditSeal.objects.order_by("-position").first()
+    position, previous = (head.position, bytes(head.chain_hash)) if head else (0, GENESIS)
+    seals = []
+    for event in AuditEvent.objects.filter(pk__in=waiting).order_by("pk"):
+        position += 1
+        previous = event.chained_after(previous)
+        seals.append(AuditSeal(position=position, event=event, chain_hash=previous))
+    AuditSeal.objects.bulk_create(seals)
+    AuditUnsealed.objects.filter(pk__in=waiting).delete()
+    return len(seals)

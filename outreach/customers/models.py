@@ -1,0 +1,151 @@
+"""Customers, and the three things that decide whether one may be written to."""
+
+from __future__ import annotations
+
+import zoneinfo
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from accounts.models import check_time_zone
+from outreach.ground.clock import Now
+from outreach.ground.scope import WorkspaceRow
+
+
+class Customer(WorkspaceRow):
+    """A person on X the brand may write to."""
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    x_user_id = models.BigIntegerField()
+    handle = models.CharField(max_length=50)
+    name = models.CharField(max_length=100, help_text="as X shows it")
+    first_name = models.CharField(
+        max_length=50, blank=True, help_text="asked for or confirmed, never cut from the name"
+    )
+    time_zone = models.CharField(
+        max_length=64, blank=True, validators=[check_time_zone], help_text="blank: the workspace's"
+    )
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta(WorkspaceRow.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "id"], name="customer_in_workspace"),
+            models.UniqueConstraint(fields=["workspace", "x_user_id"], name="one_row_a_person"),
+        ]
+        indexes = [models.Index(fields=["workspace", "name", "id"], name="customer_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def initials(self) -> str:
+        words = [word for word in self.name.split() if word[0].isalnum()]
+        return "".join(word[0] for word in words[:2]).upper() or self.handle[:1].upper()
+
+    def zone(self, workspace_zone: zoneinfo.ZoneInfo) -> zoneinfo.ZoneInfo:
+        """Their time zone, or the workspace's where theirs is not known.
+
+        A name that the time zone database lost, or never had, counts as not known: one odd row
+        must not hold up everybody else's letters.
+        """
+        try:
+            return zoneinfo.ZoneInfo(self.time_zone) if self.time_zone else workspace_zone
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            return workspace_zone
+
+
+class Relationship(WorkspaceRow):
+    """What X says between one X account and one customer, and when it said so.
+
+    `following`: the brand follows them. `followed_by`: they follow the brand.
+    """
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    x_account = models.ForeignKey("x.XAccount", on_delete=models.PROTECT, related_name="+")
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="relationships")
+    following = models.BooleanField(default=False)
+    followed_by = models.BooleanField(default=False)
+    accepts_dms = models.BooleanField(default=False)
+    reachable = models.BooleanField(default=True, help_text="False: X knows no such user now")
+    checked_at = models.DateTimeField()
+
+    class Meta(WorkspaceRow.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["x_account", "customer"], name="one_relationship"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.x_account_id} and {self.customer_id}"
+
+    @property
+    def mutual(self) -> bool:
+        return self.following and self.followed_by
+
+
+class Basis(models.TextChoices):
+    WROTE_TO_US = "wrote_to_us", "wrote to us"
+    OPTED_IN = "opted_in", "opted in"
+
+
+class Permission(WorkspaceRow):
+    """Why the brand may write to this customer: the basis, when, where, and the evidence."""
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="permissions")
+    basis = models.CharField(max_length=16, choices=Basis)
+    given_at = models.DateTimeField()
+    place = models.CharField(max_length=100, blank=True, help_text="where: a form, a fair, a DM")
+    evidence = models.TextField(blank=True)
+    recorded_by = models.ForeignKey(
+        "accounts.User", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    recorded_at = models.DateTimeField(db_default=Now())
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta(WorkspaceRow.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(basis__in=Basis.values), name="known_permission_basis"
+            ),
+        ]
+        indexes = [models.Index(fields=["customer", "-given_at"], name="permission_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.basis} {self.given_at:%Y-%m-%d}"
+
+
+class Suppression(WorkspaceRow):
+    """Never write to this X user again, from any X account of the workspace.
+
+    Keyed by X user id and not by customer, because it outlives the customer's erasure.
+    """
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    x_user_id = models.BigIntegerField()
+    reason = models.CharField(max_length=200)
+    since = models.DateTimeField(db_default=Now())
+    recorded_by = models.ForeignKey(
+        "accounts.User", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta(WorkspaceRow.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "x_user_id"], name="one_suppression"),
+        ]
+
+    def __str__(self) -> str:
+        return f"never again to {self.x_user_id}"
+
+
+class ContactPolicy(WorkspaceRow):
+    """Whether this workspace insists on a recorded permission. No row: it does."""
+
+    workspace = models.OneToOneField(
+        "accounts.Workspace", primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    require_permission = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return f"contact policy of workspace {self.workspace_id}"

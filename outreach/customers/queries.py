@@ -1,0 +1,252 @@
+"""Reads about customers: who may be written to, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.urls import reverse
+
+from accounts.models import Workspace
+from outreach.customers.models import (
+    ContactPolicy,
+    Customer,
+    Permission,
+    Relationship,
+    Suppression,
+)
+from outreach.ground.clock import now
+from outreach.ground.paging import Page, keyset
+from outreach.ground.scope import Scope
+
+FILTERS = {
+    "": "Everybody",
+    "mutual": "Mutual",
+    "permission": "Has permission",
+    "stopped": "Said stop",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A customer as pages show them, with what decides whether they may be written to."""
+
+    slug: str
+    customer: Customer
+    relationships: list[Relationship]
+    permissions: list[Permission]
+    suppression: Suppression | None
+    zone: ZoneInfo
+    zone_is_theirs: bool
+    local_time: datetime
+    why_not: list[str] = field(default_factory=list)
+
+    @property
+    def id(self) -> int:
+        return self.customer.pk
+
+    @property
+    def name(self) -> str:
+        return self.customer.name
+
+    @property
+    def first_name(self) -> str:
+        return self.customer.first_name or self.customer.name
+
+    @property
+    def handle(self) -> str:
+        return self.customer.handle
+
+    @property
+    def initials(self) -> str:
+        return self.customer.initials
+
+    @property
+    def url(self) -> str:
+        return reverse("customers:show", args=[self.slug, self.id])
+
+    @property
+    def mutual(self) -> bool:
+        return any(relationship.mutual for relationship in self.relationships)
+
+    @property
+    def has_permission(self) -> bool:
+        return bool(self.permissions)
+
+    @property
+    def suppressed(self) -> bool:
+        return self.suppression is not None
+
+    @property
+    def may_be_written_to(self) -> bool:
+        return not self.why_not
+
+    @property
+    def relationship_words(self) -> str:
+        """Mutual, they follow, you follow, or neither; as last checked."""
+        if not self.relationships:
+            return "not checked yet"
+        best = max(self.relationships, key=lambda r: (r.mutual, r.followed_by, r.following))
+        return relationship_words(best)
+
+    @property
+    def checked_at(self) -> datetime | None:
+        return max((r.checked_at for r in self.relationships), default=None)
+
+    @property
+    def permission_words(self) -> str:
+        if not self.permissions:
+            return "none recorded"
+        newest = self.permissions[0]
+        place = f", {newest.place}" if newest.place else ""
+        day = newest.given_at.astimezone(self.zone)
+        return f"{newest.get_basis_display()}{place}, {day.day} {day:%b}"
+
+    @property
+    def local_time_words(self) -> str:
+        """Such as '14:20 in Oslo'; says so where the zone is only the workspace's."""
+        place = self.zone.key.rpartition("/")[2].replace("_", " ")
+        note = "" if self.zone_is_theirs else ", your own time zone, as theirs is not known"
+        return f"{self.local_time:%H:%M} in {place}{note}"
+
+
+def relationship_words(relationship: Relationship) -> str:
+    if not relationship.reachable:
+        return "gone from X"
+    if relationship.mutual:
+        return "mutual" if relationship.accepts_dms else "mutual, takes no messages"
+    if relationship.followed_by:
+        return "they follow"
+    if relationship.following:
+        return "you follow"
+    return "neither follows"
+
+
+def why_not(
+    customer: Customer,
+    relationships: Iterable[Relationship],
+    has_permission: bool,
+    suppression: Suppression | None,
+    *,
+    require_permission: bool,
+) -> list[str]:
+    """Why this person cannot be written to just now, each a sentence; empty when they can."""
+    who = customer.first_name or customer.name
+    reasons = []
+    if suppression:
+        reasons.append(f"{who} must not be written to: {suppression.reason}")
+    known = list(relationships)
+    if known and not any(relationship.mutual for relationship in known):
+        best = max(known, key=lambda r: (r.followed_by, r.following))
+        if best.followed_by:
+            reasons.append(f"You do not follow {who}. Follow back at X first.")
+        else:
+            reasons.append(f"{who} does not follow you.")
+    elif known and not any(r.accepts_dms for r in known if r.mutual):
+        reasons.append(f"{who} does not take messages from you.")
+    if require_permission and not has_permission:
+        reasons.append(f"No permission of {who} is recorded.")
+    return reasons
+
+
+def requires_permission(scope: Scope) -> bool:
+    """Whether the workspace writes only to people whose permission is recorded."""
+    policy = ContactPolicy.objects.of(scope).first()
+    return policy is None or policy.require_permission
+
+
+def people(scope: Scope, customers: Sequence[Customer], workspace: Workspace) -> list[Person]:
+    """The customers with all that decides about them. Five queries, however many they are."""
+    require_permission = requires_permission(scope)
+    ids = [customer.pk for customer in customers]
+    relationships: dict[int, list[Relationship]] = {}
+    for relationship in Relationship.objects.of(scope).filter(customer_id__in=ids):
+        relationships.setdefault(relationship.customer_id, []).append(relationship)
+    permissions: dict[int, list[Permission]] = {}
+    rows = Permission.objects.of(scope).filter(customer_id__in=ids, withdrawn_at__isnull=True)
+    for permission in rows.order_by("-given_at"):
+        permissions.setdefault(permission.customer_id, []).append(permission)
+    suppressions = {
+        suppression.x_user_id: suppression
+        for suppression in Suppression.objects.of(scope).filter(
+            x_user_id__in=[customer.x_user_id for customer in customers]
+        )
+    }
+    moment = now()
+    found = []
+    for customer in customers:
+        zone = customer.zone(workspace.zone)
+        suppression = suppressions.get(customer.x_user_id)
+        theirs = relationships.get(customer.pk, [])
+        granted = permissions.get(customer.pk, [])
+        found.append(
+            Person(
+                slug=workspace.slug,
+                customer=customer,
+                relationships=theirs,
+                permissions=granted,
+                suppression=suppression,
+                zone=zone,
+                zone_is_theirs=bool(customer.time_zone),
+                local_time=moment.astimezone(zone),
+                why_not=why_not(
+                    customer, theirs, bool(granted), suppression,
+                    require_permission=require_permission,
+                ),
+            )
+        )  # fmt: skip
+    return found
+
+
+def person(scope: Scope, customer_id: int, workspace: Workspace) -> Person:
+    """One customer whole. Raises Customer.DoesNotExist."""
+    customer = Customer.objects.of(scope).get(pk=customer_id)
+    return people(scope, [customer], workspace)[0]
+
+
+def search(
+    scope: Scope, *, q: str = "", only: str = "", older: str = "", newer: str = "", size: int = 50
+) -> Page[Customer]:
+    """Customers by name whose name, handle or a tag begins with `q` (at a word). One query."""
+    return keyset(
+        matching(scope, q=q, only=only), by="name", older=older, newer=newer, size=size,
+        descending=False,
+    )  # fmt: skip
+
+
+def matching(scope: Scope, *, q: str = "", only: str = "") -> QuerySet[Customer]:
+    """The customers that a search and a filter leave."""
+    rows = Customer.objects.of(scope)
+    term = q.replace("\x00", "").strip().lstrip("@")  # PostgreSQL takes no NUL
+    if term:
+        rows = rows.filter(
+            Q(name__istartswith=term)
+            | Q(name__icontains=f" {term}")
+            | Q(handle__istartswith=term)
+            | Q(tags__contains=[term.lower()])
+        )
+    theirs = Relationship.everywhere.filter(
+        customer=OuterRef("pk"), following=True, followed_by=True
+    )
+    given = Permission.everywhere.filter(customer=OuterRef("pk"), withdrawn_at__isnull=True)
+    stopped = Suppression.everywhere.filter(
+        workspace_id=OuterRef("workspace_id"), x_user_id=OuterRef("x_user_id")
+    )
+    if only == "mutual":
+        rows = rows.filter(Exists(theirs))
+    elif only == "permission":
+        rows = rows.filter(Exists(given))
+    elif only == "stopped":
+        rows = rows.filter(Exists(stopped))
+    return rows
+
+
+def count_up_to(rows: QuerySet[Customer], most: int = 1000) -> str:
+    """How many there are, in words; exact up to `most`, since nobody waits for a million."""
+    found = rows.order_by()[: most + 1].count()
+    if found > most:
+        return f"over {most:,} people"
+    return "1 person" if found == 1 else f"{found:,} people"

@@ -1,0 +1,162 @@
+"""Writes about deliveries, but for the claim (claim.py) and its outcome (outcomes.py)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.access import Act, Member, action
+from accounts.models import Workspace
+from outreach.audit.actions import record
+from outreach.customers.models import Customer
+from outreach.delivery.models import (
+    IN_THE_AIR,
+    MOVES,
+    OPEN,
+    AccountPace,
+    AppPace,
+    Delivery,
+    DeliveryState,
+    SendingPolicy,
+)
+from outreach.drafts.errors import OnItsWay
+from outreach.drafts.models import Review, Revision
+from outreach.ground.clock import now
+from outreach.ground.writes import step
+
+LEAVE_BY = timedelta(days=3)
+
+
+class CannotMove(Exception):  # noqa: N818  says what is refused
+    """The letter is not in a state from which this can be done; `str()` says so."""
+
+
+@step
+def make_policy(workspace_id: int) -> None:
+    """A new workspace's sending policy: the careful defaults."""
+    SendingPolicy.everywhere.create(workspace=Workspace.objects.get(pk=workspace_id))
+
+
+@step
+def take_on(revision_id: int, review_id: int) -> None:
+    """An approved revision becomes a delivery, in the transaction that approves it.
+
+    It is due when its author wanted it, and never sooner than the seconds there are to undo the
+    approval. The wake-up after the commit is a hint; the tick finds what it misses.
+    """
+    revision = Revision.everywhere.select_related("customer", "x_account").get(pk=revision_id)
+    earliest = now() + timedelta(seconds=settings.UNDO_SECONDS)
+    due_at = max(earliest, revision.send_at) if revision.send_at else earliest
+    AppPace.objects.get_or_create(app_id=revision.x_account.app_id)
+    AccountPace.objects.get_or_create(x_account_id=revision.x_account_id)
+    delivery = Delivery.objects.create(
+        workspace_id=revision.workspace_id,
+        revision=revision,
+        approval=Review.everywhere.get(pk=review_id),
+        x_account_id=revision.x_account_id,
+        customer_id=revision.customer_id,
+        recipient_x_user_id=revision.customer.x_user_id,
+        text=revision.text,
+        text_sha256=revision.text_sha256,
+        due_at=due_at,
+        leave_by=due_at + LEAVE_BY,
+        look_at=due_at,
+    )
+    _say(delivery, "delivery.queued", None, {"text_sha256": delivery.text_sha256})
+    _hint(delivery)
+
+
+@step
+def call_back(draft_id: int, reason: str, actor_id: int | None) -> None:
+    """Cancel what an approval put on its way. Raises drafts.errors.OnItsWay where it left."""
+    deliveries = Delivery.everywhere.select_for_update(no_key=True).filter(
+        revision__draft_id=draft_id
+    )
+    for delivery in deliveries.order_by("pk"):
+        if delivery.state in (*IN_THE_AIR, DeliveryState.SENT):
+            gone = "was sent" if delivery.state == DeliveryState.SENT else "is on its way already"
+            raise OnItsWay(f"This letter {gone} and cannot be taken back.")
+        if delivery.state != DeliveryState.CANCELLED:
+            _move(delivery, DeliveryState.CANCELLED, actor_id, code="withdrawn", reason=reason)
+
+
+@step
+def cancel_for_person(workspace_id: int, x_user_id: int, reason: str) -> None:
+    """A stop: nothing that is queued for this person leaves, from any account of the workspace.
+
+    The caller has locked the customer, so no claim for them runs meanwhile.
+    """
+    waiting = Delivery.everywhere.select_for_update(no_key=True).filter(
+        workspace_id=workspace_id, recipient_x_user_id=x_user_id, state__in=OPEN
+    )
+    for delivery in waiting.order_by("pk"):
+        _move(delivery, DeliveryState.CANCELLED, None, code="suppressed", reason=reason)
+
+
+@action(Act.WRITE)
+def cancel(member: Member, delivery_id: int) -> Delivery:
+    """A member stops a letter that has not left. Raises Delivery.DoesNotExist, CannotMove."""
+    delivery = Delivery.objects.of(member).select_for_update(no_key=True).get(pk=delivery_id)
+    if delivery.state not in OPEN:
+        raise CannotMove("This letter is not waiting any more, so there is nothing to cancel.")
+    reason = f"Cancelled by {member.name}."
+    _move(delivery, DeliveryState.CANCELLED, member.user_id, code="cancelled", reason=reason)
+    return delivery
+
+
+@action(Act.WRITE)
+def try_again(member: Member, delivery_id: int) -> Delivery:
+    """A member sends a blocked letter back to the queue after mending what blocked it.
+
+    The gates decide anew. It gets a new *leave by*. Raises Delivery.DoesNotExist, CannotMove.
+    """
+    found = Delivery.objects.of(member).get(pk=delivery_id)
+    Customer.objects.of(member).select_for_update(no_key=True).get(pk=found.customer_id)
+    delivery = Delivery.objects.of(member).select_for_update(no_key=True).get(pk=delivery_id)
+    if delivery.state != DeliveryState.BLOCKED:
+        raise CannotMove("Only a letter that is held back can be tried again.")
+    moment = now()
+    delivery.due_at = delivery.look_at = moment
+    delivery.leave_by = moment + LEAVE_BY
+    _move(delivery, DeliveryState.QUEUED, member.user_id, code="", reason="")
+    _hint(delivery)
+    return delivery
+
+
+def _move(
+    delivery: Delivery, to: DeliveryState, actor_id: int | None, *, code: str, reason: str
+) -> None:
+    was = DeliveryState(delivery.state)
+    assert to in MOVES[was], f"{was} to {to}"
+    delivery.state, delivery.changed_at = to, now()
+    delivery.reason_code, delivery.reason = code, reason
+    delivery.save(
+        update_fields=[
+            "state", "changed_at", "reason_code", "reason", "due_at", "look_at", "leave_by",
+        ]
+    )  # fmt: skip
+    _say(delivery, f"delivery.{to.value}", actor_id, {"was": was.value, "code": code})
+
+
+def _hint(delivery: Delivery) -> None:
+    """Wake a worker when the letter is due, if that is soon. Losing the hint loses nothing."""
+    from outreach.delivery.tasks import wake  # tasks import the sender, which imports this room
+
+    seconds = (delivery.look_at - now()).total_seconds()
+    if seconds <= 60:
+        hint = partial(wake, delivery.x_account_id, max(0.0, seconds))
+        transaction.on_commit(hint, robust=True)
+
+
+def _say(delivery: Delivery, verb: str, actor_id: int | None, details: dict[str, str]) -> None:
+    record(
+        verb,
+        target_kind="delivery",
+        target_id=delivery.pk,
+        workspace_id=delivery.workspace_id,
+        actor_id=actor_id,
+        details=details,
+    )

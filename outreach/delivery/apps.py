@@ -1,0 +1,19 @@
+from django.apps import AppConfig
+
+
+class DeliveryConfig(AppConfig):
+    name = "outreach.delivery"
+    label = "delivery"
+
+    def ready(self) -> None:
+        from accounts.hooks import workspace_created
+        from outreach import celery  # every process that makes a wake-up knows the broker
+        from outreach.customers.hooks import suppressed
+        from outreach.delivery import actions
+        from outreach.drafts.hooks import approval_withdrawn, approved
+
+        workspace_created.fill(actions.make_policy)
+        suppressed.fill(actions.cancel_for_person)
+        approved.fill(actions.take_on)
+        approval_withdrawn.fill(actions.call_back)
+        celery.app.set_default()

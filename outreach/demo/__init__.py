@@ -1,0 +1,1 @@
+"""The demo workspace: a shop for handcrafted T-shirts, accessories and art."""

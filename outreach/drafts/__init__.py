@@ -1,0 +1,1 @@
+"""Writing letters, and deciding on them."""

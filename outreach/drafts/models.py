@@ -1,0 +1,175 @@
+"""Drafts, their revisions, and the reviews of those."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.db import models
+
+from outreach.ground.clock import Now
+from outreach.ground.scope import WorkspaceRow
+
+
+def sha256_of(text: str) -> str:
+    """SHA-256 over the text in UTF-8, as 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class DraftState(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    IN_REVIEW = "in_review", "In review"
+    CHANGES_REQUESTED = "changes_requested", "Changes requested"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+
+
+# The whole life of a draft: from each state, where it may go. Only actions.py moves it.
+# Drawn in docs/states.md.
+MOVES: dict[DraftState, frozenset[DraftState]] = {
+    DraftState.DRAFT: frozenset({DraftState.IN_REVIEW}),
+    DraftState.IN_REVIEW: frozenset(
+        {
+            DraftState.DRAFT,
+            DraftState.APPROVED,
+            DraftState.CHANGES_REQUESTED,
+            DraftState.REJECTED,
+        }
+    ),
+    DraftState.CHANGES_REQUESTED: frozenset({DraftState.IN_REVIEW}),
+    # Back to review when the manager undoes it, back to a draft when its author edits it.
+    DraftState.APPROVED: frozenset({DraftState.IN_REVIEW, DraftState.DRAFT}),
+    DraftState.REJECTED: frozenset(),
+}
+EDITABLE = (DraftState.DRAFT, DraftState.CHANGES_REQUESTED)
+
+
+class Draft(WorkspaceRow):
+    """The words meant for one customer. Autosave overwrites `words`, never a revision."""
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    x_account = models.ForeignKey("x.XAccount", on_delete=models.PROTECT, related_name="+")
+    customer = models.ForeignKey(
+        "customers.Customer", on_delete=models.PROTECT, related_name="drafts"
+    )
+    author = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=20, choices=DraftState, default=DraftState.DRAFT)
+    why_person = models.CharField(max_length=300, blank=True)
+    why_now = models.CharField(max_length=300, blank=True)
+    what_they_get = models.CharField(max_length=300, blank=True)
+    words = models.TextField(blank=True, help_text="as written, with merge fields")
+    send_at = models.DateTimeField(null=True, blank=True, help_text="empty: once approved")
+    version = models.PositiveIntegerField(
+        default=1, help_text="counts saves; guards against two tabs"
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta(WorkspaceRow.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "id", "author", "customer", "x_account"], name="draft_whole"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=DraftState.values), name="known_draft_state"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "state", "-updated_at"], name="draft_by_state"),
+            models.Index(fields=["workspace", "author", "-updated_at"], name="draft_by_author"),
+        ]
+
+    def __str__(self) -> str:
+        return f"draft {self.pk}"
+
+    @property
+    def is_editable(self) -> bool:
+        return self.state in EDITABLE
+
+
+class Revision(WorkspaceRow):
+    """The words as they were when submitted; the database refuses to change them.
+
+    `words` is what the author wrote, `text` what the customer would receive, byte for byte.
+    """
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    draft = models.ForeignKey(Draft, on_delete=models.PROTECT, related_name="revisions")
+    number = models.PositiveIntegerField()
+    author = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    customer = models.ForeignKey("customers.Customer", on_delete=models.PROTECT, related_name="+")
+    x_account = models.ForeignKey("x.XAccount", on_delete=models.PROTECT, related_name="+")
+    words = models.TextField()
+    text = models.TextField()
+    text_sha256 = models.CharField(max_length=64)
+    why_person = models.CharField(max_length=300, blank=True)
+    why_now = models.CharField(max_length=300, blank=True)
+    what_they_get = models.CharField(max_length=300, blank=True)
+    send_at = models.DateTimeField(null=True)
+    report = models.JSONField(help_text="what guidance said when it was submitted")
+    disagreement = models.TextField(blank=True, help_text="why the author holds to a spam verdict")
+    submitted_at = models.DateTimeField(db_default=Now())
+
+    class Meta(WorkspaceRow.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["draft", "number"], name="revisions_are_numbered"),
+            models.UniqueConstraint(
+                fields=["workspace", "id", "author"], name="revision_and_author"
+            ),
+            models.UniqueConstraint(
+                fields=["id", "workspace", "customer", "x_account", "text_sha256"],
+                name="revision_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.number} of draft {self.draft_id}"
+
+    @property
+    def verdict(self) -> str:
+        return str(self.report.get("verdict", ""))
+
+
+class Decision(models.TextChoices):
+    APPROVE = "approve", "Approved"
+    REQUEST_CHANGES = "request_changes", "Changes requested"
+    REJECT = "reject", "Rejected"
+
+
+class Review(WorkspaceRow):
+    """One manager's decision on one revision.
+
+    `words_by` repeats the revision's author (a composite foreign key holds it true), so that the
+    database itself refuses an approval of one's own words.
+    """
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="reviews")
+    reviewer = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    words_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    decision = models.CharField(max_length=16, choices=Decision)
+    comment = models.TextField(blank=True)
+    decided_at = models.DateTimeField(db_default=Now())
+    undone_at = models.DateTimeField(null=True)
+
+    class Meta(WorkspaceRow.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(decision__in=Decision.values), name="known_decision"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(decision=Decision.APPROVE)
+                | ~models.Q(reviewer=models.F("words_by")),
+                name="nobody_approves_their_own_words",
+            ),
+            models.UniqueConstraint(
+                fields=["revision"],
+                condition=models.Q(undone_at__isnull=True),
+                name="one_decision_a_revision",
+            ),
+            models.UniqueConstraint(
+                fields=["id", "revision", "decision"], name="review_and_decision"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision} of revision {self.revision_id}"

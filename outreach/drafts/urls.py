@@ -1,0 +1,15 @@
+from django.urls import path
+
+from outreach.drafts import reviews, views
+
+app_name = "drafts"
+urlpatterns = [
+    path("compose/", views.letters, name="list"),
+    path("compose/new/", views.new, name="new"),
+    path("compose/<int:draft_id>/", views.compose, name="compose"),
+    path("compose/<int:draft_id>/read/", views.read, name="read"),
+    path("letters/<int:draft_id>/edit/", views.withdraw, name="withdraw"),
+    path("review/", reviews.queue, name="queue"),
+    path("review/<int:revision_id>/", reviews.review, name="review"),
+    path("review/<int:revision_id>/undo/", reviews.undo, name="undo"),
+]

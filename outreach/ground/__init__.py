@@ -1,0 +1,1 @@
+"""What every room stands on: the clock, hooks, workspace scoping, transactions. Knows no room."""

@@ -1,0 +1,93 @@
+"""Seeing through disguises: the text as an eye reads it, with the way back to the text as written.
+
+Folding lowers case, drops characters that show nothing, and puts the plain Latin letter in place
+of one that only looks like it. Every folded character knows which original one it came from.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+
+INVISIBLE = frozenset(
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u200e\u200f"
+    "\u2060\u2061\u2062\u2063\u2064\u206a\u206b\u206c\u206d\u206e\u206f\u3164\ufeff\uffa0"
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+"""Characters that show nothing by themselves (zero-width, fillers, marks of direction)."""
+
+# Apostrophes and hyphens as people's keyboards write them.
+_PLAIN = dict.fromkeys("’‘ʼ`´", "'") | {"\u2010": "-", "\u2011": "-"}
+# Question marks of other scripts: Arabic, Greek, Armenian, Ethiopic, full width.
+_PLAIN |= dict.fromkeys("\u061f\u037e\u055e\u1367\uff1f", "?")
+
+
+@cache
+def _look_alikes() -> dict[str, str]:
+    """Letters of other scripts that are drawn like a Latin one.
+
+    After the confusables of Unicode Technical Standard 39, kept to the pairs that look alike in
+    common typefaces at reading size.
+    """
+    data = files(__package__).joinpath("look_alikes.json").read_text(encoding="utf-8")
+    pairs: dict[str, str] = json.loads(data)
+    return pairs
+
+
+def look_alike(char: str) -> str | None:
+    """The Latin letter or digit that a letter of another script or style is drawn like, if any."""
+    if char < "\u0100":
+        return None
+    return _foreign_look_alike(char)
+
+
+@lru_cache(maxsize=4096)
+def _foreign_look_alike(char: str) -> str | None:
+    plain = _look_alikes().get(char)
+    if plain is not None:
+        return plain
+    # Styled alphabets (mathematical bold, full width, circled, ...) decompose to a plain letter.
+    styled = unicodedata.normalize("NFKC", char)
+    if len(styled) == 1 and styled != char and styled.isascii() and styled.isalnum():
+        return styled
+    return None
+
+
+@lru_cache(maxsize=8192)
+def _folded_char(char: str) -> str:
+    if char in INVISIBLE:
+        return ""
+    return (look_alike(char) or _PLAIN.get(char, char)).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A folded text. `offsets[i]` is where its character i stands in the original."""
+
+    text: str
+    offsets: list[int] | None
+
+    def origin(self, index: int) -> int:
+        """Where the folded character at `index` stands in the original."""
+        return index if self.offsets is None else self.offsets[index]
+
+    def origin_end(self, index: int) -> int:
+        """The end in the original of a span that ends before the folded `index` (at least 1)."""
+        return index if self.offsets is None else self.offsets[index - 1] + 1
+
+
+def fold(text: str) -> Folded:
+    """The text as an eye reads it; the same length and offsets where it is plain ASCII."""
+    if text.isascii():
+        return Folded(text.lower().replace("`", "'"), None)
+    pieces: list[str] = []
+    offsets: list[int] = []
+    for index, char in enumerate(text):
+        seen = char.lower() if char < "\x80" else _folded_char(char)
+        if seen:
+            pieces.append(seen)
+            offsets.extend((index,) * len(seen))
+    return Folded("".join(pieces), offsets)

@@ -1,0 +1,70 @@
+"""Rules that look for wordings: what they look for stands in the language's data files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from outreach.guidance.phrases import Hit
+from outreach.guidance.report import Fix, Severity
+from outreach.guidance.rules.base import Mark, Reading
+
+# A sentence may have this many words around a phrase and still say nothing but the phrase.
+_WORDS_AROUND = 1
+_PREMIUM_NUMBER = re.compile(r"(?<![\d+])0(?:8[47]|9\d)\d ?\d{3} ?\d{3,4}(?!\d)")
+
+
+def phrases(reading: Reading) -> Iterator[Mark]:
+    """Every family of phrases that has a severity; praise only in clean sentences."""
+    praised: set[str] = set()
+    for hit in reading.hits:
+        entry = reading.language.entries.get(hit.family)
+        if entry is None or hit.family == "secret.asked":
+            continue
+        if entry.severity is Severity.PRAISE:
+            if hit.family in praised or not reading.is_clean(hit):
+                continue
+            praised.add(hit.family)
+        start, end = reading.span(hit)
+        fix = _leave_out(reading, hit) if entry.leave_out else None
+        yield Mark(hit.family, start, end, fix)
+
+
+def secrets(reading: Reading) -> Iterator[Mark]:
+    """Asking for a password, a card number or the like; warning against it is not asking."""
+    warned = {reading.view.sentence_at(reading.span(hit)[0]) for hit in reading.cue("cue.warned")}
+    for hit in reading.cue("secret.asked"):
+        start, end = reading.span(hit)
+        if reading.view.sentence_at(start) not in warned:
+            yield Mark("secret.asked", start, end)
+
+
+def premium_numbers(reading: Reading) -> Iterator[Mark]:
+    """Numbers that cost the caller extra."""
+    for match in _PREMIUM_NUMBER.finditer(reading.text):
+        yield Mark("money.premium-number", match.start(), match.end())
+
+
+def stop_line(reading: Reading) -> Iterator[Mark]:
+    """A first letter says how to stop the letters."""
+    if not reading.context.first_letter or reading.cue("cue.stop"):
+        return
+    end = len(reading.text.rstrip())
+    line = "\n\n" + reading.language.lines["stop"]
+    yield Mark("stop.missing", end, end, Fix("Add the line", end, len(reading.text), line))
+
+
+def _leave_out(reading: Reading, hit: Hit) -> Fix | None:
+    """Leaving out the whole sentence, where it says nothing else and is not all there is."""
+    view = reading.view
+    index = view.sentence_at(view.tokens[hit.first].start)
+    if index is None or len(view.sentences) == 1:
+        return None
+    sentence = view.sentences[index]
+    around = (sentence.last - sentence.first) - (hit.last - hit.first)
+    if around > _WORDS_AROUND:
+        return None
+    end = sentence.end
+    while end < len(reading.text) and reading.text[end] in " \t\u00a0":
+        end += 1
+    return Fix("Leave it out", sentence.start, end, "")

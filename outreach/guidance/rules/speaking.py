@@ -1,0 +1,45 @@
+"""Speaking to the reader, or at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from outreach.guidance.rules.base import Mark, Reading
+from outreach.guidance.view import Token, View
+
+_OURS_AT_LEAST = 2
+
+
+def speaking(reading: Reading) -> Iterator[Mark]:
+    """Warn of a letter that is about its sender; praise one that is about its reader.
+
+    The brand's own name counts as the sender's.
+    """
+    lists = reading.language.lists
+    brand = [token.word for token in View(reading.context.brand or "").tokens]
+    ours, yours = [], []
+    for sentence in reading.clean_sentences:
+        words = reading.view.words(sentence)
+        for index, token in enumerate(words):
+            if token.word in lists["yours"]:
+                yours.append(token)
+            elif token.word in lists["ours"] or _stands(brand, words, index):
+                ours.append(token)
+    if len(ours) >= _OURS_AT_LEAST and not yours:
+        yield Mark("speaking.at", ours[0].start, ours[0].end, values={"count": len(ours)})
+    elif yours and len(yours) >= len(ours):
+        yield Mark("speaking.to", yours[0].start, yours[0].end)
+
+
+def _stands(brand: list[str], words: list[Token], index: int) -> bool:
+    """Whether the brand's name stands at words[index:]."""
+    return bool(brand) and brand == [token.word for token in words[index : index + len(brand)]]
+
+
+def asking(reading: Reading) -> Iterator[Mark]:
+    """A question is a reason to answer."""
+    for sentence in reading.clean_sentences:
+        words = reading.view.words(sentence)
+        if sentence.question and len(words) > 1 and words[0].word != "#link":
+            yield Mark("speaking.question", sentence.start, sentence.end)
+            return

@@ -1,0 +1,159 @@
+"""The view of a letter that all rules share: words, sentences and links, found once.
+
+The words also stand in one line, each followed by one space, in which phrases are looked for. There
+a sentence ends with the word "." or "?", and what has no wording of its own has a name instead:
+#money, #percent, #number, #link, #mail, #at (a mention), #tag.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+
+from outreach.guidance.folding import fold
+
+# Endings that a bare domain may have. Those that are also English words count only before a path
+# or after a subdomain: "let me know.so" is a missing space, "youtu.be/x" is a link.
+_ENDINGS = (
+    "com|net|org|info|biz|io|co|ai|app|dev|ly|gl|uk|de|eu|fr|es|nl|ca|au|in|jp|ru|cn|br|tv|gg|xyz"
+    "|shop|store|link|site|online|club|top|vip|live|click|page|blog|tech|studio|art|pro|cc|ws|im"
+    "|example|test|gle|edu|gov|mil|int|name|mobi|world|agency|digital|media|email|news|space"
+    "|finance|fund|cash|win|bid|loan|work|buzz|icu|su|sh|st|fm|gd|pe|tr|pl|ch|se|dk|nz|za|mx|ie"
+)
+_LINK = (
+    r"(?P<link>https?://[^\s<>\"]+|www\.[^\s<>\"]+"
+    r"|(?<![\w@.-])(?:[a-z0-9](?:[a-z0-9-]*)\.)+"
+    rf"(?:(?:{_ENDINGS})(?![\w@-])(?:[/?#:][^\s<>\"]*)?|[a-z]{{2,24}}/[^\s<>\"]+))"
+)
+# Bounded: an unbounded run of digits and commas would be read again from each of its digits.
+_AMOUNT = r"\d{1,15}(?:[,.]\d{1,15}){0,5}"
+_WORD = re.compile(
+    _LINK + r"|(?P<mail>(?<![\w.+-])[\w+-]+(?:\.[\w+-]+)*@[\w-]+(?:\.[\w-]+)+)"
+    r"|(?P<at>(?<!\w)@\w+)|(?P<tag>(?<!\w)#[^\W\d]\w*)"
+    rf"|(?P<money>[$£€¥₹₦]{{1,2}} ?{_AMOUNT}[km]?\b|[$£€₹₦]{{2,}}"
+    rf"|(?<![\w.]){_AMOUNT}[km]? ?(?:usd|usdt|gbp|eur|dollars?|pounds?|euros?|bucks|quid)\b)"
+    rf"|(?P<percent>(?<![\w.]){_AMOUNT} ?%)"
+    r"|(?P<number>(?<![\w.])\d+(?:[.,:/-]\d+)*\+?(?![\w]))"
+    r"|(?P<word>[^\W_]+(?:'[^\W_]+)*)"
+    r"|(?P<end>(?<![.!?…])[.!?…]+(?=[\s\"')\]]|$|[^\w\s.!?…/])|\n+)"
+)
+_NAMED = {kind: f"#{kind}" for kind in ("link", "mail", "at", "tag", "money", "percent", "number")}
+_LINK_TAIL = ".,;:!?'\")]}>*…"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, or what stands for one, at text[start:end]."""
+
+    word: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address at text[start:end]; `host` in lower case, without www."""
+
+    start: int
+    end: int
+    url: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """text[start:end] with its end mark; its tokens are tokens[first:last], end mark excluded."""
+
+    start: int
+    end: int
+    first: int
+    last: int
+    question: bool
+
+
+class View:
+    """One text, looked at once."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.folded = fold(text)
+        self.tokens: list[Token] = []
+        self.links: list[Link] = []
+        self.sentences: list[Sentence] = []
+        self._split()
+
+    def _split(self) -> None:
+        folded = self.folded
+        first = 0
+        begin = -1
+        position = 0
+        # Not finditer: a link gives its trailing punctuation back, and scanning goes on there.
+        while match := _WORD.search(folded.text, position):
+            kind = match.lastgroup or "word"
+            start, end = match.span()
+            if kind == "link":
+                end = start + len(match.group().rstrip(_LINK_TAIL))
+                if end == start:
+                    position = match.end()
+                    continue
+            position = end
+            origin, origin_end = folded.origin(start), folded.origin_end(end)
+            if kind == "end":
+                if len(self.tokens) > first:
+                    question = "?" in match.group()
+                    mark_end = origin if match.group()[0] == "\n" else origin_end
+                    self._close(begin, mark_end, first, question)
+                    self.tokens.append(Token("?" if question else ".", origin, origin_end))
+                    first = len(self.tokens)
+                begin = -1
+                continue
+            if begin < 0:
+                begin = origin
+            word = _NAMED.get(kind) or match.group()
+            self.tokens.append(Token(word, origin, origin_end))
+            if kind == "link":
+                self.links.append(_link(origin, origin_end, folded.text[start:end]))
+        if len(self.tokens) > first:
+            self._close(begin, self.tokens[-1].end, first, question=False)
+
+    def _close(self, begin: int, end: int, first: int, question: bool) -> None:
+        self.sentences.append(Sentence(begin, end, first, len(self.tokens), question))
+
+    @cached_property
+    def line(self) -> str:
+        """All tokens' words, each followed by one space."""
+        return "".join(f"{token.word} " for token in self.tokens)
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        """Where in `line` each token starts."""
+        starts: list[int] = []
+        at = 0
+        for token in self.tokens:
+            starts.append(at)
+            at += len(token.word) + 1
+        return starts
+
+    @cached_property
+    def _sentence_starts(self) -> list[int]:
+        return [sentence.start for sentence in self.sentences]
+
+    def sentence_at(self, offset: int) -> int | None:
+        """The index of the sentence that the character at `offset` belongs to."""
+        index = bisect_right(self._sentence_starts, offset) - 1
+        if index < 0 or offset >= self.sentences[index].end:
+            return None
+        return index
+
+    def words(self, sentence: Sentence) -> list[Token]:
+        """The sentence's tokens without its end mark."""
+        return self.tokens[sentence.first : sentence.last]
+
+
+def _link(start: int, end: int, url: str) -> Link:
+    bare = url.split("://", 1)[-1]
+    authority = re.split(r"[/?#]", bare, maxsplit=1)[0]
+    host = authority.rsplit("@", 1)[-1].split(":", 1)[0].removeprefix("www.")
+    return Link(start, end, url, host)

@@ -1,0 +1,1 @@
+"""Reads all rooms: Today, the audit log, and later the charts."""

@@ -1,0 +1,183 @@
+"""What Today, the rail and the audit log show. Reads all rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.access import Act, Member
+from outreach.audit import queries as audit
+from outreach.audit.models import AuditEvent
+from outreach.delivery import budget
+from outreach.delivery import queries as deliveries
+from outreach.delivery.models import Delivery, DeliveryState
+from outreach.drafts import queries as drafts
+from outreach.drafts.models import Revision
+from outreach.ground.clock import now
+from outreach.x.models import AccountState, XAccount
+from outreach.x.queries import accounts_of
+
+# How many of each kind Today lists before it points to the page that has them all.
+MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StripAccount:
+    """An X account with its health and remaining budget, as every page shows it."""
+
+    handle: str
+    health: str
+    reason: str
+    used_15: int
+    limit_15: int
+    used_24h: int
+    limit_24h: int
+    next_send: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    title: str
+    detail: str
+    url: str
+    action: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineOfToday:
+    label: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    label: str
+    value: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    at: datetime
+    who: str
+    words: str
+    object_url: str
+
+
+def account_strip(member: Member) -> list[StripAccount]:
+    """Every X account of the workspace with its budget. Three queries."""
+    accounts = accounts_of(member)
+    if not accounts:
+        return []
+    moment = now()
+    windows = sorted(settings.X_ACCOUNT_WINDOWS, key=lambda window: window[1])
+    uses = budget.use_of_accounts([account.pk for account in accounts], windows, moment)
+    return [_strip(account, uses[account.pk], moment) for account in accounts]
+
+
+def _strip(account: XAccount, uses: Sequence[budget.WindowUse], moment: datetime) -> StripAccount:
+    short, day = uses[0], uses[-1]
+    next_send = max(use.free_at for use in uses)
+    return StripAccount(
+        handle=account.handle,
+        health=AccountState(account.state).label,
+        reason=account.paused_reason,
+        used_15=short.used,
+        limit_15=short.limit,
+        used_24h=day.used,
+        limit_24h=day.limit,
+        next_send=next_send if next_send > moment else None,
+    )
+
+
+def waiting_for(member: Member) -> list[Waiting]:
+    """What waits for this member: changes requested, letters to decide on, unsure ones."""
+    slug = member.workspace.slug
+    found = [
+        Waiting(
+            f"A change is asked for in the letter to {draft.customer.name}",
+            drafts.opening(draft.words),
+            reverse("drafts:compose", args=[slug, draft.pk]),
+            "Open",
+            "mend",
+        )
+        for draft in drafts.open_for(member)[:MOST]
+    ]
+    if member.may(Act.REVIEW):
+        to_read = drafts.in_review(member).exclude(author_id=member.user_id)[:MOST]
+        found += [_to_read(slug, revision) for revision in to_read]
+    unsure = (
+        Delivery.objects.of(member)
+        .filter(Q(state=DeliveryState.UNCERTAIN) | Q(state=DeliveryState.BLOCKED))
+        .select_related("customer", "revision")
+        .order_by("changed_at", "pk")
+    )
+    for delivery in unsure[:MOST]:
+        is_unsure = delivery.state == DeliveryState.UNCERTAIN
+        what = "may or may not have arrived" if is_unsure else "is held back"
+        url = reverse("delivery:letter", args=[slug, delivery.revision.draft_id])
+        title = f"The letter to {delivery.customer.name} {what}"
+        found.append(Waiting(title, delivery.reason, url, "Look", "mend"))
+    return found
+
+
+def _to_read(slug: str, revision: Revision) -> Waiting:
+    return Waiting(
+        f"{revision.author.name} wrote to {revision.customer.name}",
+        drafts.opening(revision.text),
+        reverse("drafts:review", args=[slug, revision.pk]),
+        "Review",
+    )
+
+
+def letters_of_today(member: Member) -> list[LineOfToday]:
+    """How many letters left today, and how many still will, in the reader's day. One query."""
+    start = timezone.localtime(now()).replace(hour=0, minute=0, second=0, microsecond=0)
+    end = start + timedelta(days=1)
+    counts = Delivery.objects.of(member).aggregate(
+        sent=Count("pk", filter=Q(state=DeliveryState.SENT, sent_at__gte=start, sent_at__lt=end)),
+        queued=Count("pk", filter=Q(state=DeliveryState.QUEUED, look_at__lt=end)),
+    )
+    lines = []
+    if counts["sent"]:
+        lines.append(LineOfToday("Sent", f"{counts['sent']:,}"))
+    if counts["queued"]:
+        lines.append(LineOfToday("Still to leave", f"{counts['queued']:,}"))
+    return lines
+
+
+def last_14_days(member: Member) -> list[Figure]:
+    return [Figure("Sent", deliveries.letters_since(member, 14))]
+
+
+def audit_lines(member: Member, *, before: int | None) -> tuple[list[LogLine], int | None]:
+    """A page of the audit log, and the id to go on from (None at the end). Two queries."""
+    size = 50
+    events = audit.events_of(member, before=before, limit=size + 1)
+    more = events[size - 1].pk if len(events) > size else None
+    return [_line(member, event) for event in events[:size]], more
+
+
+def _line(member: Member, event: AuditEvent) -> LogLine:
+    said = event.verb.replace(".", " ").replace("_", " ")
+    return LogLine(
+        at=event.at,
+        who=event.actor.name if event.actor else "Outreach",
+        words=f"{said}: {event.target_kind.replace('_', ' ')} {event.target_id}",
+        object_url=_url(member, event),
+    )
+
+
+def _url(member: Member, event: AuditEvent) -> str:
+    names = {"draft": "delivery:letter", "customer": "customers:show"}
+    name = names.get(event.target_kind)
+    if name is None or not event.target_id:
+        return ""
+    return reverse(name, args=[member.workspace.slug, event.target_id])

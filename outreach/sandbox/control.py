@@ -1,0 +1,164 @@
+"""/_sandbox/: where tests and the demo set the practice world up and read what it accepted.
+
+Answers only to this machine, and to no page of another site that a browser here may have open.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from outreach.sandbox.guards import from_other_site, from_this_machine
+from outreach.sandbox.problems import answer
+from outreach.sandbox.records import ACCOUNT_SCOPES, DEFAULT_APP, LARGEST_ID, NotAllowed
+from outreach.sandbox.state import State
+
+Act = Callable[[State, dict[str, Any]], Any]
+
+
+def control(act: Act) -> Callable[[Request], Awaitable[Response]]:
+    """Return what serves an act: its arguments are the body's properties, or the query's."""
+
+    async def handle(request: Request) -> Response:
+        if not from_this_machine(request) or from_other_site(request):
+            return answer(403, {"error": "the control interface answers only to this machine"})
+        if request.method == "GET":
+            arguments: Any = dict(request.query_params)
+        else:
+            try:
+                arguments = json.loads(await request.body() or b"{}")
+            except (ValueError, RecursionError):
+                return answer(400, {"error": "the body is not JSON"})
+        if not isinstance(arguments, dict):
+            return answer(400, {"error": "the body must be a JSON object"})
+        try:
+            return answer(200, act(request.app.state.world, arguments))
+        except KeyError as error:
+            return answer(400, {"error": f"missing: {error.args[0]}"})
+        except (ValueError, TypeError, NotAllowed) as error:
+            return answer(400, {"error": str(error)})
+
+    return handle
+
+
+def _users(state: State, arguments: dict[str, Any]) -> Any:
+    with state.writing():
+        for item in _list(arguments["users"]):
+            state.add_user(
+                _id(item["id"]), item["handle"], item["name"], bool(item.get("accepts_dms", True))
+            )
+    return {"users": len(arguments["users"])}
+
+
+def _follows(state: State, arguments: dict[str, Any]) -> Any:
+    with state.writing():
+        for source, target in _list(arguments["follows"]):
+            state.follow(_id(source), _id(target))
+    return {"follows": len(arguments["follows"])}
+
+
+def _unfollow(state: State, arguments: dict[str, Any]) -> Any:
+    state.unfollow(_id(arguments["source"]), _id(arguments["target"]))
+    return {}
+
+
+def _block(state: State, arguments: dict[str, Any]) -> Any:
+    state.block(_id(arguments["source"]), _id(arguments["target"]))
+    return {}
+
+
+def _unblock(state: State, arguments: dict[str, Any]) -> Any:
+    state.unblock(_id(arguments["source"]), _id(arguments["target"]))
+    return {}
+
+
+def _accept_dms(state: State, arguments: dict[str, Any]) -> Any:
+    state.accept_dms(_id(arguments["user_id"]), bool(arguments["accepts"]))
+    return {}
+
+
+def _issue_token(state: State, arguments: dict[str, Any]) -> Any:
+    user_id = arguments.get("user_id")
+    token = state.issue_token(
+        None if user_id is None else _id(user_id),
+        arguments.get("scopes", ACCOUNT_SCOPES),
+        app=str(arguments.get("app", DEFAULT_APP)),
+        expires_in=arguments.get("expires_in"),
+    )
+    return {"token": token}
+
+
+def _revoke_token(state: State, arguments: dict[str, Any]) -> Any:
+    state.revoke_token(str(arguments["token"]))
+    return {}
+
+
+def _write(state: State, arguments: dict[str, Any]) -> Any:
+    dm = state.write_on_phone(
+        _id(arguments["sender"]), _id(arguments["recipient"]), str(arguments["text"])
+    )
+    return {"id": str(dm.id)}
+
+
+def _dms(state: State, arguments: dict[str, Any]) -> Any:
+    """The ledger: every message that was accepted, oldest first, ids as strings."""
+    participant = arguments.get("participant")
+    found = state.dms(
+        participant=None if participant is None else _id(participant),
+        after=_id(arguments.get("after", 0)),
+    )
+    ids = ("id", "sender", "recipient")
+    return {"dms": [asdict(dm) | {name: str(getattr(dm, name)) for name in ids} for dm in found]}
+
+
+def _set_limits(state: State, arguments: dict[str, Any]) -> Any:
+    state.set_limits(arguments["limits"])
+    return {}
+
+
+def _limits(state: State, _: dict[str, Any]) -> Any:
+    limits = state.counter.limits()
+    return {"limits": {name: [asdict(item) for item in value] for name, value in limits.items()}}
+
+
+def _reset(state: State, _: dict[str, Any]) -> Any:
+    state.reset()
+    return {}
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("a list is wanted")
+    return value
+
+
+def _id(value: Any) -> int:
+    """Take an id as JSON's number or as X's decimal string."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= LARGEST_ID:
+        raise ValueError("an id is a whole number below 2^63, or its decimal digits")
+    return value
+
+
+ROUTES = [
+    Route("/_sandbox/users", control(_users), methods=["POST"]),
+    Route("/_sandbox/follows", control(_follows), methods=["POST"]),
+    Route("/_sandbox/unfollow", control(_unfollow), methods=["POST"]),
+    Route("/_sandbox/block", control(_block), methods=["POST"]),
+    Route("/_sandbox/unblock", control(_unblock), methods=["POST"]),
+    Route("/_sandbox/accept_dms", control(_accept_dms), methods=["POST"]),
+    Route("/_sandbox/tokens", control(_issue_token), methods=["POST"]),
+    Route("/_sandbox/revoke", control(_revoke_token), methods=["POST"]),
+    Route("/_sandbox/write", control(_write), methods=["POST"]),
+    Route("/_sandbox/dms", control(_dms), methods=["GET"]),
+    Route("/_sandbox/limits", control(_set_limits), methods=["POST"]),
+    Route("/_sandbox/limits", control(_limits), methods=["GET"]),
+    Route("/_sandbox/reset", control(_reset), methods=["POST"]),
+]

@@ -1,0 +1,168 @@
+"""X's limits as sliding windows, counted when a request arrives."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+QUARTER = 15 * 60
+DAY = 24 * 60 * 60
+
+SETTING = "limits"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `limit` requests within any `seconds`, for each user or each X app."""
+
+    limit: int
+    seconds: float
+    per: Literal["user", "app"]
+    header: str = "x-rate-limit"
+
+
+# Endpoint → its windows. Source: X's rate limit page of August 2026. The per-app limits of reads
+# are those of app-only tokens. The first window of a caller's kind fills x-rate-limit-*.
+LIMITS: dict[str, tuple[Window, ...]] = {
+    "send_dm": (
+        Window(15, QUARTER, "user"),
+        Window(1440, DAY, "user", "x-user-limit-24hour"),
+        Window(1440, DAY, "app", "x-app-limit-24hour"),
+    ),
+    "dm_events": (Window(15, QUARTER, "user"),),
+    "dm_events_with": (Window(15, QUARTER, "user"),),
+    "users": (Window(900, QUARTER, "user"), Window(300, QUARTER, "app")),
+    "users_by": (Window(900, QUARTER, "user"), Window(300, QUARTER, "app")),
+    "followers": (Window(300, QUARTER, "user"), Window(300, QUARTER, "app")),
+    "following": (Window(300, QUARTER, "user"), Window(300, QUARTER, "app")),
+    "me": (Window(75, QUARTER, "user"),),
+}
+# X counts its sends per app over all users; its reads per app only for the app's own token.
+SHARED_BY_USERS = frozenset({"send_dm"})
+
+
+def parse(document: Any) -> dict[str, tuple[Window, ...]]:
+    """Read limits as the control interface takes them: endpoint → list of windows.
+
+    Raises ValueError, saying what is wrong, for anything else.
+    """
+    if not isinstance(document, dict):
+        raise ValueError("limits must be an object: endpoint → list of windows")
+    unknown = sorted(set(document) - set(LIMITS))
+    if unknown:
+        raise ValueError(f"no such endpoint: {', '.join(unknown)}; there are {', '.join(LIMITS)}")
+    return {name: tuple(_window(item) for item in _list(value)) for name, value in document.items()}
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("each endpoint takes a list of windows")
+    return value
+
+
+def _window(item: Any) -> Window:
+    shape = "a window is {limit: whole number, seconds: number, per: 'user'|'app', header?: text}"
+    if not isinstance(item, dict) or not {"limit", "seconds", "per"} <= set(item):
+        raise ValueError(shape)
+    limit, seconds, per = item["limit"], item["seconds"], item["per"]
+    header = item.get("header", "x-rate-limit")
+    sound = (
+        type(limit) is int
+        and limit >= 0
+        and type(seconds) in (int, float)
+        and 0 < seconds <= 10 * DAY
+        and per in ("user", "app")
+        and header in ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
+    )
+    if not sound:
+        raise ValueError(shape)
+    return Window(limit, float(seconds), per, header)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request that came in: whether a limit refuses it, and the headers that say so."""
+
+    refused: bool
+    headers: Mapping[str, str]
+
+
+class Counter:
+    """Counts arrivals in the sandbox's file; every method runs inside the caller's transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._stored: str | None = None
+        self._limits = LIMITS
+
+    def limits(self) -> dict[str, tuple[Window, ...]]:
+        """Return the limits in force: the documented ones, changed by what was set here."""
+        row = self._connection.execute(
+            "SELECT value FROM settings WHERE key = ?", (SETTING,)
+        ).fetchone()
+        stored = row[0] if row else None
+        if stored != self._stored:
+            self._limits = LIMITS | (parse(json.loads(stored)) if stored else {})
+            self._stored = stored
+        return self._limits
+
+    def arrive(self, endpoint: str, user_id: int | None, app: str, now: float) -> Arrival:
+        """Count one request, unless a limit refuses it: a refused one takes up no room."""
+        windows = [
+            window
+            for window in self.limits()[endpoint]
+            if (window.per == "user" and user_id is not None)
+            or (window.per == "app" and (user_id is None or endpoint in SHARED_BY_USERS))
+        ]
+        buckets = {window.per: f"{endpoint}/{window.per}/" for window in windows}
+        for per in buckets:
+            buckets[per] += str(user_id) if per == "user" else app
+        last = {bucket: self._last(bucket) for bucket in buckets.values()}
+        # A clock that was set back must not make arrivals look older than they are.
+        now = max([now, *(at for _, at in last.values())])
+        counted = []
+        for window in windows:
+            bucket = buckets[window.per]
+            used, oldest = self._used(bucket, last[bucket][0], now - window.seconds)
+            counted.append((window, used, (oldest if used else now) + window.seconds))
+        refused = any(used >= window.limit for window, used, _ in counted)
+        if not refused:
+            for bucket, (n, _) in last.items():
+                self._connection.execute(
+                    "INSERT INTO arrivals (bucket, n, at) VALUES (?, ?, ?)", (bucket, n + 1, now)
+                )
+        headers: dict[str, str] = {}
+        for window, used, reset in counted:
+            if f"{window.header}-limit" in headers:
+                continue
+            left = window.limit - used - (0 if refused else 1)
+            headers[f"{window.header}-limit"] = str(window.limit)
+            headers[f"{window.header}-remaining"] = str(max(left, 0))
+            headers[f"{window.header}-reset"] = str(math.ceil(reset))
+        return Arrival(refused, headers)
+
+    def _last(self, bucket: str) -> tuple[int, float]:
+        row = self._connection.execute(
+            "SELECT n, at FROM arrivals WHERE bucket = ? ORDER BY n DESC LIMIT 1", (bucket,)
+        ).fetchone()
+        return (row[0], row[1]) if row else (0, 0.0)
+
+    def _used(self, bucket: str, last: int, since: float) -> tuple[int, float]:
+        """Return how many arrivals lie after that moment, and when the oldest of them came."""
+        row = self._connection.execute(
+            "SELECT n, at FROM arrivals WHERE bucket = ? AND at > ? ORDER BY at, n LIMIT 1",
+            (bucket, since),
+        ).fetchone()
+        return (last - row[0] + 1, row[1]) if row else (0, 0.0)
+
+    def forget(self, before: float) -> None:
+        """Drop arrivals that no window can reach any more; each bucket keeps its last number."""
+        self._connection.execute(
+            "DELETE FROM arrivals WHERE at < ? AND n < "
+            "(SELECT max(n) FROM arrivals AS newer WHERE newer.bucket = arrivals.bucket)",
+            (before,),
+        )

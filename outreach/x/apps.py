@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class XConfig(AppConfig):
+    name = "outreach.x"
+    label = "x"

@@ -1,0 +1,93 @@
+"""No page of one workspace shows a word of another, whatever is asked for."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from outreach.customers.actions import suppress
+from outreach.drafts import actions as drafts
+from outreach.drafts.models import Decision
+from tests import factories
+from tests.accounts.test_access import BELOW
+from tests.factories import WORDS
+
+pytestmark = pytest.mark.django_db
+SECRET = "kept-elsewhere"
+
+
+@pytest.fixture
+def two(house):
+    """A workspace with one of everything, and another that says SECRET wherever words can stand."""
+    other = factories.house()
+    type(other.workspace).objects.filter(pk=other.workspace.pk).update(name=f"Brand {SECRET}")
+    type(other.account).everywhere.filter(pk=other.account.pk).update(handle=SECRET, name=SECRET)
+    for member in (other.marketer, other.manager):
+        type(member.user).objects.filter(pk=member.user_id).update(name=f"Mole {SECRET}")
+    for of, word in ((house, "here"), (other, SECRET)):
+        # The same people on X: what joins by their ids must still stay apart.
+        people = [
+            of.customer(
+                x_user_id=4000 + number,
+                name=f"Maria {word}",
+                handle=f"m{number}",
+                tags=[word],
+                attributes={word: word},
+            )
+            for number in range(5)
+        ]
+        words = f"{WORDS} {word}"
+        factories.submitted(of, people[0], words=words)
+        factories.delivery(of, people[1])
+        factories.decided(
+            of, factories.submitted(of, people[2], words=words), Decision.REQUEST_CHANGES, word
+        )
+        factories.decided(of, factories.submitted(of, people[3], words=words))
+        draft = factories.draft(of, people[4])
+        drafts.save(of.marketer, draft.pk, version=1, words=drafts.Words(words, word, word, word))
+        suppress(of.marketer, people[4].pk, reason=f"said {word}")
+    return house, other
+
+
+def test_no_page_leaks(two):
+    house, _ = two
+    from outreach.delivery.models import Delivery
+    from outreach.drafts.models import Draft, Revision
+
+    ids = {
+        "draft_id": Draft.objects.of(house.marketer).values_list("pk", flat=True),
+        "revision_id": Revision.objects.of(house.marketer).values_list("pk", flat=True),
+        "customer_id": [customer.pk for customer in house.customers],
+        "account_id": [house.account.pk],
+        "delivery_id": Delivery.objects.of(house.marketer).values_list("pk", flat=True),
+    }
+    browser = factories.browser(house.administrator)
+    shown = 0
+    for route, name, _ in BELOW:
+        names = [key for key in ids if f"<int:{key}>" in route]
+        for number in ids[names[0]] if names else [None]:
+            given = {names[0]: number} if names else {}
+            url = reverse(name, kwargs={"slug": house.slug} | given)
+            for query in ({}, {"q": SECRET[:9]}, {"q": "Maria"}, {"q": "m"}):
+                response = browser.get(url, query)
+                if response.status_code == 200:
+                    shown += 1
+                    assert SECRET not in response.content.decode(), url
+                if names or response.status_code != 200:
+                    break
+    assert shown > 30
+
+
+def test_the_other_workspace_would_have_shown_it(two):
+    """The negative test holds data that could leak."""
+    _, other = two
+    browser = factories.browser(other.administrator)
+    for name in (
+        "drafts:list",
+        "drafts:queue",
+        "customers:list",
+        "accounts:settings",
+        "insights:today",
+    ):
+        url = reverse(name, args=[other.slug])
+        assert SECRET in browser.get(url).content.decode(), name

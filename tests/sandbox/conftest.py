@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from typing import Any
+
+from tests.sandbox.descriptions import DESCRIPTIONS, X_DESCRIPTION
+from tests.sandbox_server import sandbox, sandbox_server
+
+__all__ = ["sandbox", "sandbox_server"]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    names = " and ".join(description.name for description in DESCRIPTIONS)
+    absent = "" if X_DESCRIPTION.exists() else " (X's description is not beside this checkout)"
+    terminalreporter.write_line(f"The sandbox's answers were checked against {names}{absent}.")
