@@ -106,8 +106,36 @@ X_APP_WINDOWS: list[tuple[int, int]] = [
     (int(count), int(seconds))
     for count, seconds in env.json("X_APP_WINDOWS", default=[[1440, 86400]])
 ]
-# US dollars a request or a resource, as X published them in August 2026.
-X_PRICES = {"send_dm": "0.015", "user": "0.010", "dm_event": "0.010"}
+# US dollars a request or a resource, each list in force from its day on: as X published them in
+# August 2026. A kind that a list does not name costs nothing.
+X_PRICES: list[dict[str, Any]] = env.json(
+    "X_PRICES",
+    default=[
+        {
+            "from": "2026-02-01",
+            "send_dm": "0.015",
+            "user": "0.010",
+            "follow": "0.010",
+            "dm_event": "0.010",
+            "dm.received": "0.010",
+            "follow.follow": "0.010",
+            "follow.unfollow": "0.010",
+        }
+    ],
+)
+# What an account is asked for at X's consent page. media.write, so that nobody must connect again
+# when attachments come.
+X_SCOPES = (
+    "dm.write",
+    "dm.read",
+    "tweet.read",
+    "users.read",
+    "follows.read",
+    "media.write",
+    "offline.access",
+)
+# X's own bounds: subscriptions an app may have, and connections to its stream.
+X_SUBSCRIPTIONS_AN_APP = env.int("X_SUBSCRIPTIONS_AN_APP", default=1500)
 # Nothing reaches X unless the API's address is X's own.
 PRACTICE = X_API_URL not in {X_API, "https://api.twitter.com"}
 

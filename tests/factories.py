@@ -18,7 +18,7 @@ from outreach.delivery.models import Delivery, SendingPolicy
 from outreach.drafts import actions as drafts
 from outreach.drafts.models import Decision, Draft, Review, Revision
 from outreach.ground.clock import now
-from outreach.x.actions import add_account
+from outreach.x.actions import Pair, add_account
 from outreach.x.models import XAccount
 
 PASSWORD = "a practice password"
@@ -82,8 +82,7 @@ def account(of: Workspace, *, token: str = "token", x_user_id: int | None = None
             x_user_id=number,
             handle=f"brand{number}",
             name=of.name,
-            access_token=token,
-            scopes=["dm.write"],
+            pair=Pair(token, scopes=("dm.write",)),
             actor_id=None,
         )
 

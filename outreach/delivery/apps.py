@@ -9,9 +9,11 @@ class DeliveryConfig(AppConfig):
         from accounts.hooks import workspace_created
         from outreach import celery  # every process that makes a wake-up knows the broker
         from outreach.customers.hooks import suppressed
-        from outreach.delivery import actions
+        from outreach.delivery import actions, queries
         from outreach.drafts.hooks import approval_withdrawn, approved
+        from outreach.x.hooks import spent_on_letters
 
+        spent_on_letters.fill(queries.spent_on_letters)
         workspace_created.fill(actions.make_policy)
         suppressed.fill(actions.cancel_for_person)
         approved.fill(actions.take_on)

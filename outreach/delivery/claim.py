@@ -10,7 +10,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from django.conf import settings
 
@@ -31,6 +30,7 @@ from outreach.delivery.models import (
 from outreach.ground.clock import now as clock_now
 from outreach.ground.writes import engine_action
 from outreach.x.models import AccountState, XAccount
+from outreach.x.prices import price
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _facts(delivery: Delivery, account: XAccount, customer: Customer, now: datet
         leave_by=delivery.leave_by,
         customer=customer.first_name or customer.name,
         approved=not delivery.approval.undone_at,
-        account_paused=account.paused_reason if account.state == AccountState.PAUSED else "",
+        account_paused=_why_not_now(account),
         suppressed=suppression.reason if suppression else "",
         has_permission=Permission.everywhere.filter(
             customer=customer, withdrawn_at__isnull=True
@@ -180,6 +180,13 @@ def _facts(delivery: Delivery, account: XAccount, customer: Customer, now: datet
         closes=policy.window_closes,
         zone=customer.zone(account.workspace.zone),
     )
+
+
+def _why_not_now(account: XAccount) -> str:
+    """Why nothing leaves from this account now; empty where letters may."""
+    if account.state == AccountState.DISCONNECTED:
+        return f"@{account.handle} is not connected to X. An administrator can connect it again."
+    return account.paused_reason
 
 
 def allowed_at(account: XAccount, now: datetime) -> datetime:
@@ -235,7 +242,7 @@ def _take(delivery: Delivery, account: XAccount, now: datetime) -> Claimed:
         claim_token=token,
         started_at=now,
         counts_until=now + longest_call(),
-        price=Decimal(settings.X_PRICES["send_dm"]),
+        price=price("send_dm", now.date()),
     )
     delivery.state, delivery.claim_token = DeliveryState.SENDING, token
     delivery.reason_code = delivery.reason = ""

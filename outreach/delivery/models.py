@@ -191,6 +191,11 @@ class Attempt(models.Model):
             models.Index(fields=["x_account", "-counts_until"], name="ledger_of_account"),
             models.Index(fields=["app", "-counts_until"], name="ledger_of_app"),
             models.Index(
+                fields=["app", "started_at"],
+                include=["x_account", "outcome", "price"],
+                name="cost_of_app",
+            ),
+            models.Index(
                 fields=["started_at"], condition=Q(outcome=Outcome.POSTING), name="attempt_posting"
             ),
         ]

@@ -39,7 +39,7 @@ from outreach.x.errors import (
     TokenRefused,
     XError,
 )
-from outreach.x.models import XAccount
+from outreach.x.models import PausedBy, XAccount
 
 FIRST_RETRY = timedelta(seconds=15)
 LONGEST_RETRY = timedelta(hours=1)
@@ -148,9 +148,9 @@ def rescue(attempt_id: int) -> bool:
 def stop_for(error: XError, account: XAccount) -> None:
     """Stop what the error says cannot work: the account, or all that its app pays for."""
     if isinstance(error, TokenRefused):
-        x_actions.pause_account_itself(account.pk, reason=RECONNECT)
+        x_actions.pause_account_itself(account.pk, by=PausedBy.TOKEN, reason=RECONNECT)
     elif isinstance(error, AccountLocked):
-        x_actions.pause_account_itself(account.pk, reason=LOCKED)
+        x_actions.pause_account_itself(account.pk, by=PausedBy.LOCKED, reason=LOCKED)
     elif isinstance(error, PaymentNeeded):
         _close(AppPace.objects.filter(pk=account.app_id), clock_now() + UNPAID_PAUSE, UNPAID)
 

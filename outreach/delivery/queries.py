@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 from django.urls import reverse
 
 from accounts.access import Member
@@ -249,3 +250,15 @@ def letters_since(member: Member, days: int) -> int:
 def delivery(member: Member, delivery_id: int) -> Delivery:
     """One delivery with its revision. Raises Delivery.DoesNotExist."""
     return Delivery.objects.of(member).select_related("revision").get(pk=delivery_id)
+
+
+def spent_on_letters(app_id: int, since: datetime, until: datetime) -> dict[int, Decimal]:
+    """What an X app's letters cost between two moments, in US dollars by account id. One query.
+
+    An attempt that may have reached X counts; one that certainly made no call does not.
+    """
+    calls = Attempt.objects.filter(
+        app_id=app_id, started_at__gte=since, started_at__lt=until
+    ).exclude(outcome=Outcome.NOT_CALLED)
+    sums = calls.values_list("x_account_id").annotate(Sum("price")).order_by()
+    return dict(sums)

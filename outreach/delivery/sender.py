@@ -24,7 +24,7 @@ from outreach.ground.writes import outside_transactions
 from outreach.x import actions as x_actions
 from outreach.x.client import CallDeadline, XClient, XUser
 from outreach.x.errors import LimitedUntil, Unknown, XError
-from outreach.x.models import AccountState, XAccount
+from outreach.x.models import AccountState, PausedBy, XAccount
 from outreach.x.queries import client_for
 from outreach.x.tokens import TokenKeyMissing
 
@@ -54,7 +54,7 @@ def send_due(
     except TokenKeyMissing:
         if account.state != AccountState.PAUSED:
             log.exception("account %s: its token cannot be read with TOKEN_KEYS", x_account_id)
-            x_actions.pause_account_itself(x_account_id, reason=UNREADABLE)
+            x_actions.pause_account_itself(x_account_id, by=PausedBy.KEY, reason=UNREADABLE)
         return None
     if account.state != AccountState.PAUSED:
         look_up_stale(account, client)

@@ -26,8 +26,8 @@ from outreach.demo.past import one_transaction, set_clock_back, wait_for_other_l
 from outreach.demo.people import Person
 from outreach.ground.clock import now
 from outreach.sandbox.state import ACCOUNT_SCOPES, State, open_state
-from outreach.x.actions import add_account, replace_token
-from outreach.x.models import XAccount
+from outreach.x.actions import Pair, add_account, replace_token
+from outreach.x.models import XAccount, XToken
 from outreach.x.tokens import TokenKeyMissing, decrypt
 
 # The workspace is the demo, and whole, when this event exists.
@@ -101,8 +101,7 @@ def _load(state: State) -> str:
             x_user_id=cast.X_USER_ID,
             handle=cast.HANDLE,
             name=cast.BRAND,
-            access_token=token,
-            scopes=list(ACCOUNT_SCOPES),
+            pair=Pair(token, scopes=ACCOUNT_SCOPES),
             actor_id=members[cast.SAM.key].user_id,
         )
         rows = _add_customers(workspace, people, members[cast.SAM.key], today)
@@ -134,15 +133,15 @@ def _connect_again(state: State) -> str:
     rows = {row.handle: row for row in Customer.objects.of(account)}
     practice.write_messages(state, account, _answers(rows))
     with transaction.atomic():
-        replace_token(account, access_token=token, actor_id=None)
+        replace_token(account, pair=Pair(token, scopes=ACCOUNT_SCOPES), actor_id=None)
     return "mended"
 
 
 def _is_connected(state: State, account: XAccount) -> bool:
     """Whether the sandbox knows the account's token."""
     try:
-        token = decrypt(account.access_token)
-    except TokenKeyMissing:
+        token = decrypt(XToken.objects.get(pk=account.pk).access_token)
+    except (TokenKeyMissing, XToken.DoesNotExist):
         return False
     known = state.token(token)
     return known is not None and known.user_id == account.x_user_id

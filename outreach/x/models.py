@@ -1,32 +1,60 @@
-"""X apps and the accounts that are connected through them."""
+"""X apps, the accounts connected through them, what they cost, and what X tells about them."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from outreach.ground.clock import Now
 from outreach.ground.scope import WorkspaceRow
 
+ENCRYPTED = "encrypted (outreach/x/tokens.py)"
+
 
 class XApp(models.Model):
-    """The developer app that calls are made with. Its daily limit is shared by its accounts.
+    """The developer app that calls are made with. Its daily limit and cap are its accounts' common.
 
-    `workspace` is None for the installation's own app, whose secrets are in the environment.
+    `workspace` is None for the installation's own app, whose secrets are in the environment; the
+    columns for them are then empty.
     """
 
     workspace = models.ForeignKey(
         "accounts.Workspace", null=True, on_delete=models.PROTECT, related_name="+"
     )
     name = models.CharField(max_length=100)
+    client_id = models.CharField(max_length=200, blank=True, default="")
+    client_secret = models.BinaryField(default=b"", help_text=ENCRYPTED)
+    bearer_token = models.BinaryField(default=b"", help_text=ENCRYPTED)
+    consumer_secret = models.BinaryField(default=b"", help_text=ENCRYPTED)
+    monthly_cap = models.DecimalField(
+        max_digits=9, decimal_places=2, default=Decimal(25), help_text="US dollars in a UTC month"
+    )
+    warn_percent = models.PositiveSmallIntegerField(
+        default=80, help_text="of the cap: from here on a warning is shown and syncs stop"
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["name"],
-                condition=models.Q(workspace__isnull=True),
+                condition=Q(workspace__isnull=True),
                 name="one_installation_app_a_name",
+            ),
+            # The same app brought twice would have two budgets, where X counts one.
+            models.UniqueConstraint(
+                fields=["client_id"], condition=~Q(client_id=""), name="one_row_an_x_app"
+            ),
+            models.CheckConstraint(
+                condition=Q(workspace__isnull=True) | ~Q(client_id=""), name="brought_app_is_named"
+            ),
+            models.CheckConstraint(
+                condition=Q(monthly_cap__gte=0) & Q(warn_percent__range=(1, 100)),
+                name="cap_and_warning_make_sense",
             ),
         ]
 
@@ -37,10 +65,30 @@ class XApp(models.Model):
 class AccountState(models.TextChoices):
     CONNECTED = "connected", "healthy"
     PAUSED = "paused", "paused"
+    DISCONNECTED = "disconnected", "not connected"
+
+
+class PausedBy(models.TextChoices):
+    """Who or what paused an account: connecting it again lifts what a connection mends."""
+
+    NOBODY = "", "nobody"
+    MEMBER = "member", "a member"
+    TOKEN = "token", "X refused its token"
+    KEY = "key", "its token cannot be read"
+    REVOKED = "revoked", "the consent was revoked at X"
+    LOCKED = "locked", "X locked it"
+    REFUSALS = "refusals", "X refused letters as spam"
+
+
+# What connecting an account again mends.
+MENDED_BY_CONNECTING = frozenset({PausedBy.TOKEN, PausedBy.KEY, PausedBy.REVOKED})
 
 
 class XAccount(WorkspaceRow):
-    """A brand's account on X. Its row outlives its connection, so that no limit starts anew."""
+    """A brand's account on X. Its row outlives its connection, so that no limit starts anew.
+
+    Its tokens are in XToken, whose row is there while the account is connected.
+    """
 
     workspace = models.ForeignKey(
         "accounts.Workspace", on_delete=models.PROTECT, related_name="x_accounts"
@@ -49,24 +97,250 @@ class XAccount(WorkspaceRow):
     x_user_id = models.BigIntegerField(unique=True)
     handle = models.CharField(max_length=50)
     name = models.CharField(max_length=100)
-    avatar_url = models.URLField(blank=True)
-    access_token = models.BinaryField(help_text="encrypted (outreach/x/tokens.py)")
-    scopes = ArrayField(models.CharField(max_length=32), default=list)
+    avatar = models.BinaryField(default=b"", help_text="kept here: pages load nothing from X")
+    avatar_type = models.CharField(max_length=20, blank=True, default="")
     state = models.CharField(max_length=16, choices=AccountState, default=AccountState.CONNECTED)
+    paused_by = models.CharField(
+        max_length=16, choices=PausedBy, blank=True, default=PausedBy.NOBODY
+    )
     paused_reason = models.CharField(max_length=300, blank=True)
     connected_at = models.DateTimeField(db_default=Now())
+    disconnected_at = models.DateTimeField(null=True)
 
     class Meta(WorkspaceRow.Meta):
         constraints = [
             models.UniqueConstraint(fields=["workspace", "id"], name="x_account_in_workspace"),
             models.CheckConstraint(
-                condition=models.Q(state__in=AccountState.values), name="known_account_state"
+                condition=Q(state__in=AccountState.values), name="known_account_state"
             ),
             models.CheckConstraint(
-                condition=~models.Q(state=AccountState.PAUSED) | ~models.Q(paused_reason=""),
+                condition=Q(state=AccountState.PAUSED, paused_by__in=PausedBy.values[1:])
+                & ~Q(paused_reason="")
+                | ~Q(state=AccountState.PAUSED) & Q(paused_by=PausedBy.NOBODY, paused_reason=""),
                 name="paused_has_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=AccountState.DISCONNECTED, disconnected_at__isnull=False)
+                | ~Q(state=AccountState.DISCONNECTED) & Q(disconnected_at__isnull=True),
+                name="disconnected_knows_when",
             ),
         ]
 
     def __str__(self) -> str:
         return f"@{self.handle}"
+
+
+class XToken(models.Model):
+    """The tokens of a connected account; disconnecting removes the row.
+
+    `generation` goes up with each new pair. `lease` names the one process that refreshes now, until
+    `leased_until`: no transaction is open while X is asked. Encrypted anew under another key, a pair
+    keeps its generation.
+    """
+
+    account = models.OneToOneField(
+        XAccount, primary_key=True, on_delete=models.CASCADE, related_name="token"
+    )
+    access_token = models.BinaryField(help_text=ENCRYPTED)
+    refresh_token = models.BinaryField(default=b"", help_text=ENCRYPTED)
+    scopes = ArrayField(models.CharField(max_length=32), default=list)
+    expires_at = models.DateTimeField(null=True, help_text="null: X did not say")
+    generation = models.PositiveBigIntegerField(default=1)
+    stored_at = models.DateTimeField(db_default=Now())
+    lease = models.UUIDField(null=True)
+    leased_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(lease__isnull=True, leased_until__isnull=True)
+                | Q(lease__isnull=False, leased_until__isnull=False),
+                name="lease_has_an_end",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"token {self.generation} of account {self.account_id}"
+
+
+class Consent(WorkspaceRow):
+    """One way to X's consent page and back: made when Connect is pressed, used up by the answer."""
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
+    app = models.ForeignKey(XApp, on_delete=models.CASCADE, related_name="+")
+    account = models.ForeignKey(
+        XAccount, null=True, on_delete=models.CASCADE, related_name="+", help_text="to reconnect"
+    )
+    state_sha256 = models.BinaryField(unique=True)
+    verifier = models.BinaryField(help_text=ENCRYPTED)
+    started_at = models.DateTimeField(db_default=Now())
+    used_at = models.DateTimeField(null=True)
+
+    class Meta(WorkspaceRow.Meta):
+        indexes = [models.Index(fields=["started_at"], name="consent_by_age")]
+
+    def __str__(self) -> str:
+        return f"consent {self.pk} for workspace {self.workspace_id}"
+
+
+class AccountHealth(models.Model):
+    """How the last calls of an account went. Advisory: written now and then, never in a send's way.
+
+    `limits`: call → {"at": ISO time, "windows": [{"scope", "limit", "remaining", "reset"}]}.
+    """
+
+    account = models.OneToOneField(
+        XAccount, primary_key=True, on_delete=models.CASCADE, related_name="health"
+    )
+    last_success_at = models.DateTimeField(null=True)
+    last_success_call = models.CharField(max_length=80, blank=True, default="")
+    last_error_at = models.DateTimeField(null=True)
+    last_error_call = models.CharField(max_length=80, blank=True, default="")
+    last_error_kind = models.CharField(max_length=48, blank=True, default="")
+    last_error_request_id = models.CharField(max_length=100, blank=True, default="")
+    limits = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"health of account {self.account_id}"
+
+
+class Expense(models.Model):
+    """What a batch of reads or events costs at X. A send's price stands on its attempt.
+
+    Reserved before X is asked and reckoned up afterwards, so that a killed process may only make
+    the month look dearer than it was.
+    """
+
+    app = models.ForeignKey(XApp, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(XAccount, null=True, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=32, help_text="a name of settings.X_PRICES")
+    day = models.DateField(help_text="UTC")
+    unit_price = models.DecimalField(max_digits=9, decimal_places=5, help_text="US dollars")
+    reserved = models.PositiveIntegerField()
+    used = models.PositiveIntegerField(null=True, help_text="null: not reckoned up yet")
+    cost = models.GeneratedField(
+        expression=Coalesce("used", "reserved") * models.F("unit_price"),
+        output_field=models.DecimalField(max_digits=14, decimal_places=5),
+        db_persist=True,
+    )
+    opened_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(used__isnull=True) | Q(used__lte=models.F("reserved")),
+                name="spent_no_more_than_reserved",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["app", "day"], include=["account", "kind", "cost"], name="expense_by_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} on {self.day}"
+
+
+class Subscription(models.Model):
+    """One kind of event that X tells us about one account; X knows it as `x_subscription_id`."""
+
+    account = models.ForeignKey(XAccount, on_delete=models.CASCADE, related_name="subscriptions")
+    kind = models.CharField(max_length=32, help_text="such as follow.follow")
+    direction = models.CharField(
+        max_length=8, blank=True, default="", help_text="inbound, outbound"
+    )
+    x_subscription_id = models.CharField(max_length=19)
+    made_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "kind", "direction"], name="one_subscription_a_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of account {self.account_id}"
+
+
+class Via(models.TextChoices):
+    STREAM = "stream", "the activity stream"
+    WEBHOOK = "webhook", "the webhook"
+
+
+class ActivityEvent(models.Model):
+    """One thing that X said happened to an account, stored once, whichever way and how often it came.
+
+    The payload may hold the words of a DM: it is never logged.
+    """
+
+    event_uuid = models.CharField(max_length=64, unique=True)
+    app = models.ForeignKey(XApp, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(XAccount, null=True, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=48)
+    payload = models.JSONField()
+    via = models.CharField(max_length=8, choices=Via)
+    received_at = models.DateTimeField(db_default=Now())
+    handled_at = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    failure = models.CharField(max_length=100, blank=True, default="")
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["account", "id"],
+                condition=Q(handled_at__isnull=True),
+                name="event_waiting",
+            ),
+            models.Index(fields=["account", "kind", "-id"], name="event_of_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.event_uuid}"
+
+
+class Stream(models.Model):
+    """The activity stream of one X app: who holds it, and when anything was last heard on it.
+
+    `heard_at` moves with keep-alives too. The holder's lease ends by itself when it dies.
+    """
+
+    app = models.OneToOneField(
+        XApp, primary_key=True, on_delete=models.CASCADE, related_name="stream"
+    )
+    holder = models.UUIDField(null=True)
+    held_until = models.DateTimeField(null=True)
+    connected_at = models.DateTimeField(null=True, help_text="null: no connection stands")
+    heard_at = models.DateTimeField(null=True)
+    failure = models.CharField(max_length=200, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"stream of app {self.app_id}"
+
+
+class Gap(models.Model):
+    """A time in which an app's events may have been missed; a reader of dm_events can fill it.
+
+    `ended_at` null: still open. `filled_at` null: nobody has read what was missed.
+    """
+
+    app = models.ForeignKey(XApp, on_delete=models.CASCADE, related_name="gaps")
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    filled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["app"], condition=Q(ended_at__isnull=True), name="one_open_gap"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=models.F("began_at")),
+                name="gap_ends_after_it_began",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"gap of app {self.app_id} since {self.began_at:%Y-%m-%d %H:%M}"

@@ -199,7 +199,7 @@ def test_no_token_is_on_the_page(house):
     house = factories.house(token="very-secret-token")
     page = factories.browser(house.administrator).get(reverse("x:accounts", args=[house.slug]))
     assert "very-secret-token" not in page.content.decode()
-    assert bytes(house.account.access_token).decode() not in page.content.decode()
+    assert bytes(house.account.token.access_token).decode() not in page.content.decode()
 
 
 def test_pausing_and_resuming_are_said_and_written_down(house):

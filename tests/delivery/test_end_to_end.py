@@ -159,5 +159,5 @@ def test_nothing_that_the_worker_said_holds_words_or_tokens(world, sandbox, at_w
     said = at_work.said()
     assert "DEBUG" in said
     assert "POST /2/dm_conversations/with/:participant_id/messages: 201" in said
-    secrets = [*SECRETS, decrypt(bytes(world.account.access_token)), "Bearer "]
+    secrets = [*SECRETS, decrypt(world.account.token.access_token), "Bearer "]
     assert [secret for secret in secrets if secret in said] == []

@@ -18,7 +18,7 @@ from outreach.delivery.models import AccountPace, Attempt, Delivery, SendingPoli
 from outreach.ground.clock import now
 from outreach.x.actions import pause_account
 from outreach.x.client import Limits, UsersAnswer, XClient, XUser
-from outreach.x.models import XAccount
+from outreach.x.models import XToken
 from outreach.x.queries import client_for
 from outreach.x.tokens import encrypt
 from tests import factories
@@ -220,7 +220,7 @@ def test_letters_to_one_person_are_one_user_in_the_look_up(house):
 
 def test_a_token_x_refuses_pauses_the_account_and_keeps_the_letter(world, sandbox):
     delivery = factories.delivery(world, world.customers[0])
-    XAccount.everywhere.update(access_token=encrypt("not a token"))
+    XToken.objects.update(access_token=encrypt("not a token"))
     sender.send_due(world.account.pk)
     world.account.refresh_from_db()
     delivery.refresh_from_db()
@@ -259,7 +259,7 @@ def test_no_log_at_any_level_holds_words_or_token(world, sandbox, caplog, settin
     for name in ("", "urllib3", "tweepy", "tweepy.client", "requests", "outreach", "django"):
         caplog.set_level(logging.DEBUG, logger=name)
     token = sandbox.issue_token(BRAND)
-    XAccount.everywhere.update(access_token=encrypt(token))
+    XToken.objects.update(access_token=encrypt(token))
     befriended(sandbox, world, 101)
     befriended(sandbox, world, 102)
     for customer in world.customers:

@@ -77,7 +77,7 @@ def test_a_sandbox_that_is_gone_is_filled_from_the_database(demo, sandbox_file):
     assert [row for row in world(sandbox_file) if len(row) > 5] == whole
     account = XAccount.objects.of(demo).get()
     state = open_state(sandbox_file)
-    token = state.token(decrypt(account.access_token))
+    token = state.token(decrypt(account.token.access_token))
     state.close()
     assert token is not None
     assert token.user_id == account.x_user_id
