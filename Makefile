@@ -20,7 +20,7 @@ run: .venv/ready-to-run ## the whole of Outreach on this machine, with the demo 
 
 test: .venv/ready-to-work ## every test, in a PostgreSQL, a Valkey and a browser of their own
 	@$(PY) -m tests.browser
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest $(or $(ARGS),-n 2 --dist loadgroup --no-loadscope-reorder)
 
 check: .venv/ready-to-work ## linters, types, import rules, migrations, production settings
 	$(PY) -m ruff check $(SOURCES)

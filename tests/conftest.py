@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.db import connection
 
 from tests import factories
+
+ROOT = Path(__file__).resolve().parent
+
+
+# Folders whose tests share something that takes long to start: one worker runs them all.
+TOGETHER = ("e2e", "demo")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what stays on one worker (`-n 2 --dist loadgroup`): some folders, else each file."""
+    for item in items:
+        room = item.path.relative_to(ROOT).parts[0]
+        item.add_marker(pytest.mark.xdist_group(room if room in TOGETHER else str(item.path)))
+    # What takes longest begins first, so that no worker is left alone with it at the end.
+    items.sort(key=lambda item: not item.path.is_relative_to(ROOT / "e2e"))
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,11 @@
 """For `pytest -p outreach.services.pytest_plugin`: real services for the length of the test run.
 
 They live in `var/test-1` (below `VAR_DIR`, if set), so that tests never meet what `make run` keeps;
-a second run at the same time takes `var/test-2`, and so on. They start before pytest-django reads
-the settings. With DATABASE_URL and REDIS_URL set, those are used.
+a second run at the same time takes `var/test-2`, and so on, as does each worker of `-n 2`. They
+start before pytest-django reads the settings. With DATABASE_URL and REDIS_URL set, those are used.
 """
 
+import argparse
 import contextlib
 import os
 from collections.abc import Generator
@@ -24,7 +25,7 @@ _stack = contextlib.ExitStack()
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     """Start the services that the environment does not name; wrapped around pytest-django."""
     options = early_config.known_args_namespace
-    if options.collectonly or options.help or options.version:
+    if options.collectonly or options.help or options.version or _only_hands_out(options):
         return (yield)
     database = not os.environ.get("DATABASE_URL")
     cache = not os.environ.get("REDIS_URL")
@@ -38,6 +39,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         _stack.close()
         raise pytest.UsageError(str(error)) from error
     return (yield)
+
+
+def _only_hands_out(options: argparse.Namespace) -> bool:
+    """Tell whether this process runs no test itself, but shares them out among workers."""
+    shared_out = getattr(options, "numprocesses", None)
+    return bool(shared_out) and "PYTEST_XDIST_WORKER" not in os.environ
 
 
 def _own_directory() -> Path:

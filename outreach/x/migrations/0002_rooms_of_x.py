@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import outreach.ground.clock
+from outreach.ground.sql import same_workspace
 
 
 class Migration(migrations.Migration):
@@ -550,4 +551,5 @@ class Migration(migrations.Migration):
                 fields=("account", "kind", "direction"), name="one_subscription_a_kind"
             ),
         ),
+        same_workspace("x_consent", "account_id", "x_xaccount"),
     ]
