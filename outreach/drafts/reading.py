@@ -83,8 +83,8 @@ class DraftReading:
         return count_words(sum(f.severity != Severity.PRAISE for f in self.findings))
 
 
-def count_words(things: int) -> str:
-    return {0: "nothing to mend", 1: "1 thing"}.get(things, f"{things} things")
+def count_words(notes: int) -> str:
+    return {0: "nothing to mend", 1: "1 note"}.get(notes, f"{notes} notes")
 
 
 def values_of(customer: Customer) -> dict[str, str]:

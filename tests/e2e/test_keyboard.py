@@ -77,7 +77,9 @@ def test_tab_leads_through_the_composer_in_order(visit, crowd, width):
     jo = visit("jo", viewport={"width": width, "height": 844})
     jo.begin(next(crowd))
     found = stops(jo)
-    wanted = ["Save", "Submit for review", "Why this person?", "The words", "Leave at"]
+    wanted = ["Save", "Why this person?", "The words", "Leave at"]
+    # On a phone the letter is sent off below its words.
+    wanted.insert(1 if width > 700 else len(wanted), "Submit for review")
     assert list(dict.fromkeys(in_order(found, *wanted))) == wanted
 
 

@@ -61,7 +61,7 @@ def repeated_punctuation(reading: Reading) -> Iterator[Mark]:
     """Two marks or more where one would do."""
     for match in _MARKS.finditer(reading.text):
         one = "?" if set(match.group()) & set("?\uff1f\u2049\u2753\u00bf") else "!"
-        fix = Fix(f"Write {one}", match.start(), match.end(), one)
+        fix = Fix(f"Keep one {one}", match.start(), match.end(), one)
         yield Mark("shouting.marks", match.start(), match.end(), fix)
 
 
