@@ -91,11 +91,30 @@ SANDBOX_STATE = VAR_DIR / "sandbox.sqlite3"
 X_API_URL = env.str(
     "X_API_URL", default=X_API if PRODUCTION else f"http://127.0.0.1:{SANDBOX_PORT}"
 ).rstrip("/")
-X_AUTHORIZE_URL = env.str("X_AUTHORIZE_URL", default=X_AUTHORIZE)
-X_CLIENT_ID = env.str("X_CLIENT_ID", default="")
-X_CLIENT_SECRET = env.str("X_CLIENT_SECRET", default="")
-X_BEARER_TOKEN = env.str("X_BEARER_TOKEN", default="")
-X_CONSUMER_SECRET = env.str("X_CONSUMER_SECRET", default="")
+# Nothing reaches X unless the API's address is X's own.
+PRACTICE = X_API_URL not in {X_API, "https://api.twitter.com"}
+X_AUTHORIZE_URL = env.str(
+    "X_AUTHORIZE_URL", default=f"{X_API_URL}/i/oauth2/authorize" if PRACTICE else X_AUTHORIZE
+)
+# The installation's own X app. Where one practises, it is the sandbox's default one.
+_practice_app = {
+    "X_CLIENT_ID": "sandbox-client",
+    "X_CLIENT_SECRET": "sandbox-secret",
+    "X_BEARER_TOKEN": "sandbox-bearer",
+    "X_CONSUMER_SECRET": "sandbox-consumer-secret",
+}
+_app = _practice_app if PRACTICE and not PRODUCTION else dict.fromkeys(_practice_app, "")
+X_CLIENT_ID = env.str("X_CLIENT_ID", default=_app["X_CLIENT_ID"])
+X_CLIENT_SECRET = env.str("X_CLIENT_SECRET", default=_app["X_CLIENT_SECRET"])
+X_BEARER_TOKEN = env.str("X_BEARER_TOKEN", default=_app["X_BEARER_TOKEN"])
+X_CONSUMER_SECRET = env.str("X_CONSUMER_SECRET", default=_app["X_CONSUMER_SECRET"])
+# Seconds. How long before its end a token is refreshed; how long one process may take for it,
+# which must be longer than a call's two totals; how long one waits after X did not answer; how
+# long X's consent page may stay open.
+X_REFRESH_BEFORE = env.float("X_REFRESH_BEFORE", default=600.0)
+X_REFRESH_LEASE = env.float("X_REFRESH_LEASE", default=60.0)
+X_REFRESH_RETRY = env.float("X_REFRESH_RETRY", default=15.0)
+X_CONSENT_SECONDS = env.float("X_CONSENT_SECONDS", default=600.0)
 # What X allows, as documented in August 2026: how many attempts in how many seconds. Any number
 # of windows; settings, so that an operator can follow X and a test can run a day in seconds.
 X_ACCOUNT_WINDOWS: list[tuple[int, int]] = [
@@ -134,10 +153,10 @@ X_SCOPES = (
     "media.write",
     "offline.access",
 )
-# X's own bounds: subscriptions an app may have, and connections to its stream.
+# X's own bound: how many subscriptions an app may have.
 X_SUBSCRIPTIONS_AN_APP = env.int("X_SUBSCRIPTIONS_AN_APP", default=1500)
-# Nothing reaches X unless the API's address is X's own.
-PRACTICE = X_API_URL not in {X_API, "https://api.twitter.com"}
+# Have X deliver events to PUBLIC_URL too; it must be https, without a port, and open to X.
+X_WEBHOOK = env.bool("X_WEBHOOK", default=False)
 
 # --- sending (seconds) -----------------------------------------------------------------------
 CALL_DEADLINE = env.float("CALL_DEADLINE", default=5.0)
@@ -297,6 +316,8 @@ if PRODUCTION:
 
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="outreach@localhost")
+# A mail server that hangs must not hold a worker.
+EMAIL_TIMEOUT = 10
 
 # --- Celery: wake-up calls only; the truth is in PostgreSQL ----------------------------------
 CELERY_BROKER_URL = REDIS_URL
@@ -315,12 +336,43 @@ TICK_SECONDS = env.float("TICK_SECONDS", default=2.0)
 # The cache key under which the tick leaves its time, in seconds of Unix time.
 HEARTBEAT = "delivery.tick"
 SEAL_SECONDS = env.float("SEAL_SECONDS", default=5.0)
+REFRESH_SECONDS = env.float("REFRESH_SECONDS", default=60.0)
+WARN_SECONDS = env.float("WARN_SECONDS", default=60.0)
+EVENT_SECONDS = env.float("EVENT_SECONDS", default=5.0)
+SUBSCRIBE_SECONDS = env.float("SUBSCRIBE_SECONDS", default=30.0)
+COMPARE_SECONDS = env.float("COMPARE_SECONDS", default=600.0)
 CELERY_BEAT_SCHEDULE = {
     # A tick nobody picked up within its own length is worth nothing: the next one looks anew.
     "find-due-letters": {
         "task": "outreach.delivery.tasks.tick",
         "schedule": TICK_SECONDS,
         "options": {"expires": max(TICK_SECONDS, 1.0)},
+    },
+    # So that an account stays connected though nobody writes from it.
+    "refresh-x-tokens": {
+        "task": "outreach.x.tasks.refresh_soon",
+        "schedule": REFRESH_SECONDS,
+        "options": {"expires": max(REFRESH_SECONDS, 1.0)},
+    },
+    "warn-of-caps": {
+        "task": "outreach.x.tasks.warn_of_caps",
+        "schedule": WARN_SECONDS,
+        "options": {"expires": max(WARN_SECONDS, 1.0)},
+    },
+    "hand-on-events": {
+        "task": "outreach.x.tasks.hand_on_waiting",
+        "schedule": EVENT_SECONDS,
+        "options": {"expires": max(EVENT_SECONDS, 1.0)},
+    },
+    "subscribe-missing": {
+        "task": "outreach.x.tasks.subscribe_missing",
+        "schedule": SUBSCRIBE_SECONDS,
+        "options": {"expires": max(SUBSCRIBE_SECONDS, 1.0)},
+    },
+    "compare-subscriptions": {
+        "task": "outreach.x.tasks.compare_subscriptions",
+        "schedule": COMPARE_SECONDS,
+        "options": {"expires": max(COMPARE_SECONDS, 1.0)},
     },
     "seal-audit-events": {
         "task": "outreach.audit.tasks.seal",

@@ -89,13 +89,93 @@ class Sandbox:
     def revoke_token(self, token: str) -> None:
         self.control("revoke", token=token)
 
+    def expire_token(self, token: str) -> None:
+        """Let an access token have ended a second ago."""
+        self.control("expire_token", token=token)
+
+    def revoke_consent(self, user_id: int, client_id: str = "sandbox-client") -> bool:
+        """Take back what a user let an app do; tell whether it could do anything."""
+        answer = self.control("revoke_consent", user_id=str(user_id), client_id=client_id)
+        return bool(answer["revoked"])
+
+    def suspend(self, user_id: int, suspended: bool = True) -> None:
+        self.control("suspend", user_id=str(user_id), suspended=suspended)
+
+    def put_app(self, client_id: str, **given: Any) -> dict[str, Any]:
+        """Make or change an X app; return it. Given: name, client_secret, redirect_uris, credits…"""
+        apps = self.control("apps", apps=[{"client_id": client_id} | given])["apps"]
+        return next(app for app in apps if app["client_id"] == client_id)
+
+    def app(self, client_id: str = "sandbox-client") -> dict[str, Any]:
+        """Return an X app as it stands: what it proves itself with, what it spent (dollars)."""
+        response = self.http.get(f"{self.base_url}/_sandbox/apps", timeout=20)
+        return next(app for app in response.json()["apps"] if app["client_id"] == client_id)
+
+    def set_credits(self, dollars: float | None, app: str = "sandbox-client") -> None:
+        """Give an app credits; None: without end."""
+        self.control("credits", app=app, credits=dollars)
+
+    def set_usage_cap(self, resources: int | None, app: str = "sandbox-client") -> None:
+        self.control("usage_cap", app=app, resources=resources)
+
+    def set_oauth(self, **changes: Any) -> None:
+        """Change access_seconds, code_seconds or x_words."""
+        self.control("oauth", **changes)
+
+    def seed(self, brand_id: int, users: int, **pattern: Any) -> dict[str, Any]:
+        """Make people around a brand: first_id, mutual, following, followed_by, accepts_dms."""
+        arguments = {"brand_id": str(brand_id), "users": users} | pattern
+        response = self.http.post(f"{self.base_url}/_sandbox/seed", json=arguments, timeout=120)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def authorize(self, handle: str | None, **parameters: str) -> str:
+        """Press Authorize (or, without a handle, Cancel) on the consent page as that user.
+
+        Returns the address that the browser is led to.
+        """
+        form = parameters | {"decision": "authorize" if handle else "cancel"}
+        response = self.http.post(
+            f"{self.base_url}/i/oauth2/authorize",
+            data=form | ({"handle": handle} if handle else {}),
+            timeout=20,
+            allow_redirects=False,
+        )
+        assert response.status_code == 303, response.text
+        return str(response.headers["location"])
+
     def set_limits(self, limits: dict[str, list[dict[str, Any]]] | None) -> None:
         self.control("limits", limits=limits)
+
+    def set_faults(self, *rules: dict[str, Any], seed: str | None = None) -> None:
+        """Have calls go wrong: rules of {endpoint, fault, probability or script, times?, …}."""
+        self.control("faults", rules=list(rules), seed=seed)
+
+    def injected(self) -> list[dict[str, Any]]:
+        """Return the faults that struck, oldest first."""
+        response = self.http.get(f"{self.base_url}/_sandbox/faults", timeout=20)
+        assert response.status_code == 200, response.text
+        return response.json()["injected"]
+
+    def set_latency(self, seconds: float, endpoint: str = "*") -> None:
+        self.control("latency", seconds=seconds, endpoint=endpoint)
 
     def write(self, sender: int, recipient: int, text: str) -> int:
         """Let a person write, as on the phone; return the message's id."""
         answer = self.control("write", sender=str(sender), recipient=str(recipient), text=text)
         return int(answer["id"])
+
+    def ledger(self) -> Iterator[dict[str, Any]]:
+        """Yield everything that was accepted, oldest first, page by page."""
+        after: str | None = "0"
+        while after is not None:
+            response = self.http.get(
+                f"{self.base_url}/_sandbox/ledger", params={"after": after}, timeout=20
+            )
+            assert response.status_code == 200, response.text
+            page = response.json()
+            yield from page["dms"]
+            after = page["next_after"]
 
     def dms(self, participant: int | None = None) -> list[dict[str, Any]]:
         """Return everything that was accepted, oldest first."""

@@ -28,7 +28,10 @@ STORE_RELATIONSHIPS = """
         ON customer.workspace_id = account.workspace_id AND customer.x_user_id = said.x_user_id
     ORDER BY customer.id
     ON CONFLICT ON CONSTRAINT one_relationship DO UPDATE SET
-        following = EXCLUDED.following, followed_by = EXCLUDED.followed_by,
+        following = CASE WHEN known.following_heard_at > EXCLUDED.checked_at
+            THEN known.following ELSE EXCLUDED.following END,
+        followed_by = CASE WHEN known.followed_by_heard_at > EXCLUDED.checked_at
+            THEN known.followed_by ELSE EXCLUDED.followed_by END,
         accepts_dms = EXCLUDED.accepts_dms, reachable = EXCLUDED.reachable,
         checked_at = EXCLUDED.checked_at
     WHERE known.checked_at <= EXCLUDED.checked_at
@@ -102,8 +105,8 @@ def store_relationships(
 ) -> int:
     """What X answered about the customers with the user ids `asked`. Returns rows written.
 
-    A look-up that began earlier never overwrites a later one; who X did not find is stored as
-    not reachable.
+    A look-up that began earlier never overwrites a later one, nor what an event said since it
+    began; who X did not find is stored as not reachable.
     """
     by_id = {user.id: user for user in found}
     ids = sorted(set(asked))

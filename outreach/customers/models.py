@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -70,6 +71,9 @@ class Relationship(WorkspaceRow):
     accepts_dms = models.BooleanField(default=False)
     reachable = models.BooleanField(default=True, help_text="False: X knows no such user now")
     checked_at = models.DateTimeField()
+    # Apart, since an event about the one says nothing about the other.
+    following_heard_at = models.DateTimeField(null=True, help_text="when an event last said so")
+    followed_by_heard_at = models.DateTimeField(null=True, help_text="when an event last said so")
 
     class Meta(WorkspaceRow.Meta):
         constraints = [
@@ -82,6 +86,12 @@ class Relationship(WorkspaceRow):
     @property
     def mutual(self) -> bool:
         return self.following and self.followed_by
+
+    @property
+    def known_at(self) -> datetime:
+        """When X last said anything about the two."""
+        heard = (self.following_heard_at, self.followed_by_heard_at)
+        return max([self.checked_at, *(at for at in heard if at is not None)])
 
 
 class Basis(models.TextChoices):

@@ -94,7 +94,7 @@ class Person:
 
     @property
     def checked_at(self) -> datetime | None:
-        return max((r.checked_at for r in self.relationships), default=None)
+        return max((r.known_at for r in self.relationships), default=None)
 
     @property
     def permission_words(self) -> str:

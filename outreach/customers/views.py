@@ -125,7 +125,7 @@ def _page(
             {
                 "mutual": relationship.mutual,
                 "words": queries.relationship_words(relationship),
-                "checked_at": relationship.checked_at,
+                "checked_at": relationship.known_at,
             }
             for relationship in found.relationships
         ],

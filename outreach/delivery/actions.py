@@ -41,6 +41,12 @@ def make_policy(workspace_id: int) -> None:
 
 
 @step
+def make_app_pace(app_id: int) -> None:
+    """An account may now write through this X app: its common limit has a row."""
+    AppPace.objects.get_or_create(app_id=app_id)
+
+
+@step
 def take_on(revision_id: int, review_id: int) -> None:
     """An approved revision becomes a delivery, in the transaction that approves it.
 

@@ -11,8 +11,9 @@ class DeliveryConfig(AppConfig):
         from outreach.customers.hooks import suppressed
         from outreach.delivery import actions, queries
         from outreach.drafts.hooks import approval_withdrawn, approved
-        from outreach.x.hooks import spent_on_letters
+        from outreach.x.hooks import app_chosen, spent_on_letters
 
+        app_chosen.fill(actions.make_app_pace)
         spent_on_letters.fill(queries.spent_on_letters)
         workspace_created.fill(actions.make_policy)
         suppressed.fill(actions.cancel_for_person)

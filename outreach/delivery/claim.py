@@ -1,8 +1,9 @@
 """The claim: one short transaction that decides whether a letter leaves now.
 
 No call to X inside. Locks in one order everywhere: the account's pace row, the customer, the
-delivery, then the app's pace row. The time is read after the last lock. A stop locks the customer
-first, so it comes before a claim or after it, never between.
+delivery, then the app's pace row, then the app itself where its monthly cap is near. The time is
+read after the last lock. A stop locks the customer first, so it comes before a claim or after it,
+never between.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from outreach.delivery.models import (
 )
 from outreach.ground.clock import now as clock_now
 from outreach.ground.writes import engine_action
+from outreach.x.caps import Level, level_for_letters
 from outreach.x.models import AccountState, XAccount
 from outreach.x.prices import price
 
@@ -83,7 +85,8 @@ def claim(x_account_id: int) -> Answer:
     """
     if not _lock_pace(x_account_id):
         return Busy()
-    candidate = _next_due(x_account_id, clock_now())
+    began = clock_now()
+    candidate = _next_due(x_account_id, began)
     if candidate is None:
         return NothingDue(_next_look(x_account_id))
     customer = Customer.everywhere.select_for_update(no_key=True).get(pk=candidate.customer_id)
@@ -94,12 +97,13 @@ def claim(x_account_id: int) -> Answer:
     if settings.X_APP_WINDOWS:
         app_pace = AppPace.objects.select_for_update(no_key=True, of=("self",))
         app_pace.get(app__accounts=x_account_id)
+    money = level_for_letters(x_account_id, began)
     now = clock_now()
     if delivery.look_at > now:
         return NothingDue(now)
     # Read after the last lock, like all that decides: a pause takes effect before the next claim.
     account = XAccount.everywhere.select_related("workspace").get(pk=x_account_id)
-    verdict = judge(_facts(delivery, account, customer, now))
+    verdict = judge(_facts(delivery, account, customer, money, now))
     if not isinstance(verdict, Go):
         _hold(delivery, verdict, now)
         return Held(delivery.pk, verdict)
@@ -135,7 +139,9 @@ def _next_look(x_account_id: int) -> datetime | None:
     )
 
 
-def _facts(delivery: Delivery, account: XAccount, customer: Customer, now: datetime) -> Facts:
+def _facts(
+    delivery: Delivery, account: XAccount, customer: Customer, money: Level, now: datetime
+) -> Facts:
     """Everything the gates ask, read after the locks."""
     policy = SendingPolicy.everywhere.get(pk=delivery.workspace_id)
     relationship = Relationship.everywhere.filter(x_account=account, customer=customer).first()
@@ -179,6 +185,8 @@ def _facts(delivery: Delivery, account: XAccount, customer: Customer, now: datet
         opens=policy.window_opens,
         closes=policy.window_closes,
         zone=customer.zone(account.workspace.zone),
+        cap_reached=money.words if money.reached else "",
+        month_ends=money.month.until,
     )
 
 

@@ -15,6 +15,8 @@ from outreach.delivery.windows import next_open
 # How soon to look again at a letter whose relationship has to be looked up first.
 LOOK_UP_SOON = timedelta(seconds=30)
 PAUSED_FOR_NOW = timedelta(minutes=1)
+# How soon to look whether the monthly cap was raised meanwhile.
+CAPPED_FOR_NOW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Facts:
     opens: time
     closes: time
     zone: ZoneInfo
+    cap_reached: str = ""  # the X app's monthly cap, in words
+    month_ends: datetime | None = None  # and until when it counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +109,8 @@ def _must_be_mended(facts: Facts) -> Verdict | None:
     who = facts.customer
     known = facts.relationship_known and facts.checked_at is not None
     stale = not known or facts.checked_at is None or facts.checked_at + facts.fresh_for <= facts.now
-    if stale and facts.account_paused:
-        return None  # X is not asked meanwhile: the pause is what to name
+    if stale and (facts.account_paused or facts.cap_reached):
+        return None  # X is not asked meanwhile: the pause or the cap is what to name
     if stale:
         return Wait(
             "relationship_unknown",
@@ -130,6 +134,10 @@ def _not_yet(facts: Facts) -> Verdict | None:
     who = facts.customer
     if facts.account_paused:
         waits.append(Wait("paused", facts.account_paused, facts.now + PAUSED_FOR_NOW))
+    if facts.cap_reached:
+        again = facts.now + CAPPED_FOR_NOW
+        look_at = min(again, facts.month_ends or again)
+        waits.append(Wait("monthly_cap", facts.cap_reached, look_at))
     if facts.in_the_air:
         waits.append(
             Wait(

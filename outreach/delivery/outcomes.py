@@ -25,7 +25,7 @@ from outreach.delivery.models import (
     Outcome,
 )
 from outreach.ground.clock import now as clock_now
-from outreach.ground.writes import engine_action
+from outreach.ground.writes import engine_action, outside_transactions
 from outreach.x import actions as x_actions
 from outreach.x.client import SentDM
 from outreach.x.errors import (
@@ -40,6 +40,7 @@ from outreach.x.errors import (
     XError,
 )
 from outreach.x.models import PausedBy, XAccount
+from outreach.x.refreshing import refresh
 
 FIRST_RETRY = timedelta(seconds=15)
 LONGEST_RETRY = timedelta(hours=1)
@@ -59,7 +60,7 @@ NEVER = {
     NeverReason.BAD_REQUEST: (DeliveryState.FAILED, "X did not accept the letter as it was sent."),
     NeverReason.REFUSED: (DeliveryState.FAILED, "X refused it and did not say why."),
 }
-RECONNECT = "X no longer accepts the connection. An administrator must connect the account again."
+RENEWING = "X asked for a newer token; the connection is being renewed."
 LOCKED = "X locked this account. Unlock it at X, then resume."
 UNPAID = "X wants its credits topped up before it takes more letters."
 UNSURE = "X took the call and did not answer clearly: the letter may or may not have arrived."
@@ -145,10 +146,16 @@ def rescue(attempt_id: int) -> bool:
     return True
 
 
-def stop_for(error: XError, account: XAccount) -> None:
-    """Stop what the error says cannot work: the account, or all that its app pays for."""
+@outside_transactions
+def stop_for(error: XError, account: XAccount, *, generation: int | None) -> None:
+    """Stop what the error says cannot work: the account, or all that its app pays for.
+
+    A refused token is refreshed first; only where X gives no other one is the account paused.
+    `generation` is that of the token which was refused.
+    """
     if isinstance(error, TokenRefused):
-        x_actions.pause_account_itself(account.pk, by=PausedBy.TOKEN, reason=RECONNECT)
+        if generation is not None:
+            refresh(account.pk, seen_generation=generation, refused=True)
     elif isinstance(error, AccountLocked):
         x_actions.pause_account_itself(account.pk, by=PausedBy.LOCKED, reason=LOCKED)
     elif isinstance(error, PaymentNeeded):
@@ -170,7 +177,8 @@ def _after(error: XError, delivery: Delivery, now: datetime) -> Next:
         until = _opens_at(error, now) or again
         return Next(queued, not_sent, error.kind, "X asks us to wait.", until)
     if isinstance(error, TokenRefused):
-        return Next(queued, not_sent, error.kind, RECONNECT, again)
+        # Where X gives no other token the account is paused, and the next claim says so.
+        return Next(queued, not_sent, error.kind, RENEWING, again)
     if isinstance(error, AccountLocked):
         return Next(queued, not_sent, error.kind, LOCKED, again)
     if isinstance(error, PaymentNeeded):

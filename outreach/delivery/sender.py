@@ -23,14 +23,15 @@ from outreach.ground.clock import now as clock_now
 from outreach.ground.writes import outside_transactions
 from outreach.x import actions as x_actions
 from outreach.x.client import CallDeadline, XClient, XUser
-from outreach.x.errors import LimitedUntil, Unknown, XError
-from outreach.x.models import AccountState, PausedBy, XAccount
+from outreach.x.errors import LimitedUntil, NotCalled, Unknown, XError
+from outreach.x.expenses import CapReached, Purpose, open_tab
+from outreach.x.models import AccountState, PausedBy, XAccount, XToken
 from outreach.x.queries import client_for
+from outreach.x.refreshing import UNREADABLE
 from outreach.x.tokens import TokenKeyMissing
 
 log = logging.getLogger("outreach.delivery")
 
-UNREADABLE = "Its token cannot be read: the key it was encrypted with is not in TOKEN_KEYS."
 T = TypeVar("T")
 
 # X answers 100 users a look-up; whoever is written to within the minute is worth one.
@@ -38,6 +39,8 @@ LOOK_AHEAD = timedelta(minutes=1)
 LOOK_UP = 100
 # Whoever X did not answer about is asked about again after this; look-ups are charged and limited.
 LOOK_UP_RETRY = timedelta(seconds=30)
+# A look-up whose answer was lost may have been charged, so it is not repeated as soon.
+LOST_RETRY = timedelta(minutes=5)
 
 
 @outside_transactions
@@ -49,17 +52,12 @@ def send_due(
     Returns when to look again (None: nothing waits, or another worker is at it).
     """
     account = XAccount.everywhere.get(pk=x_account_id)
-    try:
-        client = client_for(account)
-    except TokenKeyMissing:
-        if account.state != AccountState.PAUSED:
-            log.exception("account %s: its token cannot be read with TOKEN_KEYS", x_account_id)
-            x_actions.pause_account_itself(x_account_id, by=PausedBy.KEY, reason=UNREADABLE)
-        return None
-    if account.state != AccountState.PAUSED:
+    client = _client(account)
+    if client is not None and account.state == AccountState.CONNECTED:
         look_up_stale(account, client)
     while keep_going():
-        answer = send_one(x_account_id, client)
+        # Anew for each letter: its token is refreshed where it ends soon, or was refused.
+        answer = send_one(x_account_id, _client(account))
         match answer:
             case Busy():
                 return None
@@ -73,7 +71,22 @@ def send_due(
     return clock_now()
 
 
-def send_one(x_account_id: int, client: XClient) -> Answer:
+def _client(account: XAccount) -> XClient | None:
+    """A client for the account; None where its token is gone or cannot be read.
+
+    Its letters then wait, each with the reason: the claim sees the account's state.
+    """
+    try:
+        return client_for(account)
+    except XToken.DoesNotExist:
+        return None
+    except TokenKeyMissing:
+        log.error("account %s: its token cannot be read with TOKEN_KEYS", account.pk)
+        x_actions.pause_account_itself(account.pk, by=PausedBy.KEY, reason=UNREADABLE)
+        return None
+
+
+def send_one(x_account_id: int, client: XClient | None) -> Answer:
     """Claim one letter, call X once, record what came of it."""
     # Before the claim begins: what counts is the age of the decision, not of the connection.
     deadline = CallDeadline.starting_now(settings.CALL_DEADLINE)
@@ -84,14 +97,18 @@ def send_one(x_account_id: int, client: XClient) -> Answer:
 
 
 @outside_transactions
-def call_and_record(claimed: Claimed, client: XClient, deadline: CallDeadline) -> None:
+def call_and_record(claimed: Claimed, client: XClient | None, deadline: CallDeadline) -> None:
     """The one call for a claim, and its outcome. Every way out records one."""
+    if client is None:
+        # Connected between the look at its token and the claim.
+        _record(outcomes.record_not_sent, claimed, NotCalled("no_token"))
+        return
     try:
         sent = client.send_dm(claimed.recipient_x_user_id, claimed.text, deadline=deadline)
     except XError as error:
         log.info("delivery %s: %s", claimed.delivery_id, error)
         _record(outcomes.record_not_sent, claimed, error)
-        outcomes.stop_for(error, claimed.account)
+        outcomes.stop_for(error, claimed.account, generation=client.generation)
     except Exception:
         # A bug of ours around the call. X may have the words, so nobody calls again.
         _record(outcomes.record_not_sent, claimed, Unknown("internal"))
@@ -128,12 +145,20 @@ def look_up_stale(account: XAccount, client: XClient) -> int:
     if pace.look_up_after is not None and pace.look_up_after > looked_at:
         return 0
     try:
-        answer = client.users(ids)
+        with open_tab(account.app_id, account.pk, "user", len(ids), purpose=Purpose.LETTER) as tab:
+            # Near the cap it pays for fewer.
+            ids = ids[: tab.left]
+            answer = client.users(ids)
+            tab.spend(len(ids) - len(answer.missing))
+    except CapReached:
+        return 0  # the claim says so to each letter
     except XError as error:
         log.warning("look-up for account %s: %s", account.pk, error)
         until = error.until if isinstance(error, LimitedUntil) else None
-        _look_up_later(account, max(until or looked_at, looked_at + LOOK_UP_RETRY))
-        outcomes.stop_for(error, account)
+        lost = error.status is None and not isinstance(error, NotCalled)
+        retry = LOST_RETRY if lost else LOOK_UP_RETRY
+        _look_up_later(account, max(until or looked_at, looked_at + retry))
+        outcomes.stop_for(error, account, generation=client.generation)
         return 0
     # What X did not say is not known, and is not 'no'.
     found = [user for user in answer.found if None not in _said(user)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Count, Q
@@ -20,11 +20,13 @@ from outreach.delivery.models import Delivery, DeliveryState
 from outreach.drafts import queries as drafts
 from outreach.drafts.models import Revision
 from outreach.ground.clock import now
-from outreach.x.models import AccountState, XAccount
+from outreach.x.models import MENDED_BY_CONNECTING, AccountState, PausedBy, XAccount
 from outreach.x.queries import accounts_of
 
 # How many of each kind Today lists before it points to the page that has them all.
 MOST = 5
+# Pauses that end at X, or by connecting the account again.
+NEEDS_ADMINISTRATOR = MENDED_BY_CONNECTING | {PausedBy.LOCKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ def waiting_for(member: Member) -> list[Waiting]:
     if member.may(Act.REVIEW):
         to_read = drafts.in_review(member).exclude(author_id=member.user_id)[:MOST]
         found += [_to_read(slug, revision) for revision in to_read]
+    if member.may(Act.ADMINISTER):
+        found += _to_administer(member)
     unsure = (
         Delivery.objects.of(member)
         .filter(Q(state=DeliveryState.UNCERTAIN) | Q(state=DeliveryState.BLOCKED))
@@ -126,6 +130,24 @@ def waiting_for(member: Member) -> list[Waiting]:
         title = f"The letter to {delivery.customer.name} {what}"
         found.append(Waiting(title, delivery.reason, url, "Look", "mend"))
     return found
+
+
+def _to_administer(member: Member) -> list[Waiting]:
+    """Accounts that only an administrator can mend, and a month that nears its cap. One query."""
+    slug, month = member.workspace.slug, now().astimezone(UTC).date().replace(day=1)
+    rows: list[Waiting] = []
+    warned: set[int] = set()
+    for account in accounts_of(member):
+        url = reverse("x:account", args=[slug, account.pk])
+        if account.paused_by in NEEDS_ADMINISTRATOR:
+            title = f"Letters from @{account.handle} wait"
+            rows.append(Waiting(title, account.paused_reason, url, "Look", "mend"))
+        if account.app.warned_for == month and account.app_id not in warned:
+            warned.add(account.app_id)
+            title = "This month’s cost at X nears its cap"
+            detail = "The account’s page says what stops when, and where the cap is raised."
+            rows.append(Waiting(title, detail, url, "Look", "mend"))
+    return rows[:MOST]
 
 
 def _to_read(slug: str, revision: Revision) -> Waiting:

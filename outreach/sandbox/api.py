@@ -15,9 +15,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from outreach.sandbox import problems
+from outreach.sandbox.faulty import LAG, around
 from outreach.sandbox.paging import page_after, read_token
+from outreach.sandbox.prices import PRICED, cost
+from outreach.sandbox.prices import refusal as refusal_of
 from outreach.sandbox.problems import Refusal, answer, invalid_request
-from outreach.sandbox.records import DM, HANDLE, LARGEST_ID, LONGEST_TEXT, Token, User
+from outreach.sandbox.records import (
+    DM,
+    HANDLE,
+    LARGEST_ID,
+    LONGEST_TEXT,
+    Token,
+    User,
+    dm_id_at,
+)
 from outreach.sandbox.shapes import (
     DM_FIELDS,
     USER_FIELDS,
@@ -76,56 +87,66 @@ Answerer = Callable[[Call], tuple[int, dict[str, Any]]]
 def endpoint(
     name: str, scopes: frozenset[str], serve: Answerer, *, user_only: bool
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Return what serves an endpoint: token, scopes and limits first, then the endpoint itself."""
+    """Return what serves an endpoint: token, limits, scopes and money first, then the endpoint."""
 
     async def handle(request: Request) -> Response:
         headers = {"x-transaction-id": secrets.token_hex(8)}
-        try:
-            body = await _body(request)
-        except Refusal as refusal:
-            return refusal.response(headers)
+        body = await _body(request)
         state: State = request.app.state.world
         # Nothing below awaits: all requests share the connection, one transaction each.
         with state.writing():
             try:
-                token = _authenticate(state, request, scopes, user_only=user_only)
+                token = _token(state, request)
+                # Who asks is known, so it counts, whatever comes of it.
                 arrival = state.counter.arrive(name, token.user_id, token.app, time.time())
                 headers.update(arrival.headers)
                 if arrival.refused:
                     raise problems.too_many_requests()
+                _permit(state, token, scopes, user_only=user_only)
+                why = state.refused(token.app) if name in PRICED else None
+                if why is not None:
+                    raise refusal_of(why, token.app)
+                if isinstance(body, Refusal):
+                    raise body
                 status, document = serve(Call(state, request, token, body))
+                if name in PRICED:
+                    state.charge(token.app, *cost(name, document))
             except Refusal as refusal:
                 return refusal.response(headers)
         return answer(status, document, headers)
 
-    return handle
+    return around(name, handle)
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request) -> bytes | Refusal:
+    """Return a request's body, or why it is not taken."""
     parts, size = [], 0
     try:
         async for part in request.stream():
             size += len(part)
             if size > LARGEST_BODY:
-                raise problems.too_large()
+                return problems.too_large()
             parts.append(part)
     except ClientDisconnect:
         # Nobody reads the answer; what matters is that half a request has no effect.
-        raise invalid_request("The request did not come whole.") from None
+        return invalid_request("The request did not come whole.")
     return b"".join(parts)
 
 
-def _authenticate(
-    state: State, request: Request, scopes: frozenset[str], *, user_only: bool
-) -> Token:
+def _token(state: State, request: Request) -> Token:
     kind, _, value = request.headers.get("authorization", "").partition(" ")
     token = state.token(value.strip()) if kind.lower() == "bearer" else None
     if token is None:
         raise problems.unauthorized()
+    return token
+
+
+def _permit(state: State, token: Token, scopes: frozenset[str], *, user_only: bool) -> None:
+    """Refuse whoever may not make the call at all."""
     if token.user_id is None:
         if user_only:
             raise problems.app_only()
-        return token
+        return
     user = state.user(token.user_id)
     if user is None:
         raise problems.unauthorized()
@@ -134,7 +155,6 @@ def _authenticate(
     missing = sorted(scopes - token.scopes)
     if missing:
         raise problems.missing_scope(missing[0])
-    return token
 
 
 def send_dm(call: Call) -> tuple[int, dict[str, Any]]:
@@ -144,6 +164,8 @@ def send_dm(call: Call) -> tuple[int, dict[str, Any]]:
     recipient = call.state.user(recipient_id) if recipient_id <= LARGEST_ID else None
     if recipient is None:
         raise problems.no_such_user("participant_id", str(recipient_id))
+    if recipient.suspended:
+        raise problems.no_such_user("participant_id", str(recipient_id), suspended=True)
     if not call.state.receives_dm(recipient, call.me):
         raise problems.no_dms()
     dm = call.state.send_dm(call.me, recipient_id, text, call.token.app)
@@ -194,6 +216,9 @@ def _events(call: Call, other: int | None, horizon_ms: int) -> tuple[int, dict[s
     )
     size = call.max_results(100, 100)
     before = read_token(call.query("pagination_token"))
+    lag_ms = call.request.scope.get(LAG)
+    if lag_ms is not None:
+        before = min(before or LARGEST_ID, dm_id_at(int(time.time() * 1000) - lag_ms))
     found: list[DM] = []
     if not types or "MessageCreate" in types:
         found = call.state.dms(

@@ -5,10 +5,8 @@ Plain forms and links do everything; the script only shows new messages without 
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +17,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from outreach.sandbox.avatars import png, svg
 from outreach.sandbox.guards import from_other_site
-from outreach.sandbox.records import DM, LARGEST_ID, LONGEST_TEXT, NotAllowed, User
+from outreach.sandbox.links import Piece, pieces
+from outreach.sandbox.records import DM, LARGEST_ID, LONGEST_TEXT, SCOPES, NotAllowed, User
 from outreach.sandbox.state import State
 
 HERE = Path(__file__).parent
 SHOWN = 200  # messages on one page
+PICTURE = {"cache-control": "max-age=3600", "x-content-type-options": "nosniff"}
 
 _pages = Environment(
     loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
@@ -53,7 +54,18 @@ def _moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
+def _plainly(text: str) -> str:
+    """Return a text as the phone shows it in one line: links without what nobody reads."""
+    return "".join(_shown(piece) for piece in pieces(text))
+
+
+def _shown(piece: Piece) -> str:
+    return piece.display if piece.leads_to else piece.words
+
+
 _pages.filters["moment"] = _moment
+_pages.filters["pieces"] = pieces
+_pages.filters["plainly"] = _plainly
 
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
@@ -76,7 +88,7 @@ def posting(
     async def view(request: Request) -> Response:
         if from_other_site(request):
             return refusal(request, 403)
-        form = await request.form(max_files=0, max_fields=10)
+        form = await request.form(max_files=0, max_fields=20)
         return await act(request, {k: v for k, v in form.items() if isinstance(v, str)})
 
     return view
@@ -108,8 +120,16 @@ async def person(request: Request) -> Response:
 
 def _person_page(request: Request, me: User, status: int = 200, **context: Any) -> Response:
     told = {"error": "", "sought": ""} | context
-    found = _world(request).conversations(me.id)
-    return page("person.html", status, me=me, conversations=found, **told)
+    state = _world(request)
+    return page(
+        "person.html",
+        status,
+        me=me,
+        conversations=state.conversations(me.id),
+        consents=state.consents(me.id),
+        words=SCOPES,
+        **told,
+    )
 
 
 async def find(request: Request) -> Response:
@@ -131,6 +151,7 @@ async def conversation(request: Request) -> Response:
 def _conversation_page(request: Request, status: int = 200, **context: Any) -> Response:
     state, me, other = _world(request), _person(request), _person(request, "other")
     told = {"error": "", "text": ""} | context
+    state.read(me.id, other.id)
     messages = state.dms(participant=me.id, other=other.id, limit=SHOWN, newest_first=True)
     return page(
         "conversation.html",
@@ -141,6 +162,7 @@ def _conversation_page(request: Request, status: int = 200, **context: Any) -> R
         conversations=state.conversations(me.id),
         follows=state.follows(me.id, other.id),
         followed=state.follows(other.id, me.id),
+        blocks=state.blocks(me.id, other.id),
         **told,
     )
 
@@ -148,6 +170,7 @@ def _conversation_page(request: Request, status: int = 200, **context: Any) -> R
 async def since(request: Request) -> Response:
     """…/since?after=<id>: the bubbles that came after that message, or 204 for none."""
     me, other = _person(request), _person(request, "other")
+    _world(request).read(me.id, other.id)
     found = _world(request).dms(
         participant=me.id, other=other.id, after=_after(request), limit=SHOWN
     )
@@ -200,26 +223,42 @@ async def accept(request: Request, form: dict[str, str]) -> Response:
     return RedirectResponse(f"/phone/{me.handle}/", 303, HEADERS)
 
 
+async def revoke(request: Request, form: dict[str, str]) -> Response:
+    """Let an app no longer act for one."""
+    me = _person(request)
+    if _world(request).app(form.get("app", "")) is None:
+        raise HTTPException(404)
+    _world(request).revoke_consent(me.id, form["app"])
+    return RedirectResponse(f"/phone/{me.handle}/#apps", 303, HEADERS)
+
+
+async def block(request: Request, form: dict[str, str]) -> Response:
+    """Block the other, or take it back."""
+    me, other = _person(request), _person(request, "other")
+    change = _world(request).block if form.get("block") == "yes" else _world(request).unblock
+    change(me.id, other.id)
+    return _back(me, other)
+
+
 def _back(me: User, other: User) -> Response:
     return RedirectResponse(f"/phone/{me.handle}/with/{other.handle}/#newest", 303, HEADERS)
 
 
 async def avatar(request: Request) -> Response:
-    """/avatars/<id>.svg: a user's picture, which is their initial on a colour of their own."""
+    """/avatars/<id>.svg: a user's picture on the phone."""
+    return Response(svg(_pictured(request)), 200, PICTURE, "image/svg+xml")
+
+
+async def avatar_png(request: Request) -> Response:
+    """/avatars/<id>.png: the picture that X's API names."""
+    return Response(png(_pictured(request).id), 200, PICTURE, "image/png")
+
+
+def _pictured(request: Request) -> User:
     user = _world(request).user(request.path_params["id"])
     if user is None:
         raise HTTPException(404)
-    red, green, blue = (
-        round(255 * part) for part in colorsys.hls_to_rgb((user.id * 47 % 360) / 360, 0.36, 0.38)
-    )
-    initial = escape(user.name.strip()[:1].upper() or user.handle[:1].upper())
-    svg = (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" width="48" height="48">'
-        f'<rect width="48" height="48" fill="rgb({red},{green},{blue})"/>'
-        '<text x="24" y="32" text-anchor="middle" font-family="system-ui,sans-serif" '
-        f'font-size="22" font-weight="600" fill="#fff">{initial}</text></svg>'
-    )
-    return Response(svg, 200, {"cache-control": "max-age=3600"}, "image/svg+xml")
+    return user
 
 
 _PAIR = "/phone/{handle}/with/{other}/"
@@ -229,10 +268,13 @@ ROUTES = [
     Route("/phone/{handle}/find", find),
     Route("/phone/{handle}/conversations", conversations),
     Route("/phone/{handle}/accept", posting(accept), methods=["POST"]),
+    Route("/phone/{handle}/revoke", posting(revoke), methods=["POST"]),
     Route(_PAIR, posting(write), methods=["POST"]),
     Route(_PAIR, conversation),
     Route(_PAIR + "since", since),
     Route(_PAIR + "follow", posting(follow), methods=["POST"]),
+    Route(_PAIR + "block", posting(block), methods=["POST"]),
     Route("/avatars/{id:int}.svg", avatar),
+    Route("/avatars/{id:int}.png", avatar_png),
     Mount("/phone-static", StaticFiles(directory=HERE / "static")),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import sys
@@ -15,11 +16,35 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
-from outreach.sandbox import api, control, phone, problems
+from outreach.sandbox import (
+    activity_api,
+    api,
+    consent,
+    control,
+    desk,
+    fault_acts,
+    oauth,
+    phone,
+    problems,
+    stream,
+    webhooks_api,
+)
 from outreach.sandbox.state import open_state
+from outreach.sandbox.transport import Protocol
 from outreach.sandbox.windows import DAY
+
+# Where people read answers; everywhere else programs do.
+PAGES = ("/phone/", consent.ADDRESS, desk.PAGES)
+
+
+async def home(request: Request) -> Response:
+    """/: the phone, for a browser; X's API has nothing there."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise HTTPException(404)
+    return RedirectResponse("/phone/", 302)
 
 
 def make_app(state_file: Path) -> Starlette:
@@ -30,11 +55,26 @@ def make_app(state_file: Path) -> Starlette:
         app.state.world = open_state(state_file)
         with app.state.world.writing():
             app.state.world.counter.forget(time.time() - 2 * DAY)
+            app.state.world.activity.forget(int((time.time() - 6 * DAY) * 1000))
+        posting = asyncio.create_task(webhooks_api.work(app.state.world))
         yield
+        await webhooks_api.end(posting)
         app.state.world.close()
 
     app = Starlette(
-        routes=[*api.ROUTES, *control.ROUTES, *phone.ROUTES],
+        routes=[
+            Route("/", home),
+            *api.ROUTES,
+            *oauth.ROUTES,
+            *consent.ROUTES,
+            *activity_api.ROUTES,
+            *stream.ROUTES,
+            *webhooks_api.ROUTES,
+            *fault_acts.ROUTES,
+            *control.ROUTES,
+            *desk.ROUTES,
+            *phone.ROUTES,
+        ],
         lifespan=world,
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
@@ -45,7 +85,7 @@ def make_app(state_file: Path) -> Starlette:
 
 async def _refused(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    if request.url.path.startswith("/phone/"):
+    if request.url.path.startswith(PAGES):
         return phone.refusal(request, status)
     headers = (error.headers or {}) if isinstance(error, HTTPException) else {}
     known = {404: problems.no_such_page, 405: problems.wrong_method}
@@ -55,7 +95,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     # The server's own log names the fault; the answer names none, as X's would not.
-    if request.url.path.startswith("/phone/"):
+    if request.url.path.startswith(PAGES):
         return phone.refusal(request, 500)
     return problems.internal_error().response()
 
@@ -81,14 +121,19 @@ def serve(host: str, port: int, state_file: Path) -> int:
     listener.listen(1024)
     bracketed = f"[{host}]" if ":" in host else host
     print(f"Sandbox at http://{bracketed}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
+    app = make_app(state_file)
     config = uvicorn.Config(
-        make_app(state_file),
+        app,
+        http=Protocol,
         access_log=False,  # paths name people
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=3,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+    # Streams never end by themselves; the server would wait for them before it leaves.
+    app.state.leaving = lambda: server.should_exit
+    server.run(sockets=[listener])
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from outreach.sandbox.links import as_handed_out
 from outreach.sandbox.problems import invalid_request
 from outreach.sandbox.records import DM, User
 from outreach.sandbox.state import State
@@ -68,14 +69,17 @@ def fields(value: str | None, name: str, allowed: frozenset[str]) -> frozenset[s
 
 def dm_document(dm: DM, wanted: frozenset[str]) -> dict[str, Any]:
     """Return a message with the default fields and those asked for."""
-    document: dict[str, Any] = {"id": str(dm.id), "event_type": "MessageCreate", "text": dm.text}
+    text, urls = as_handed_out(dm.text)
+    document: dict[str, Any] = {"id": str(dm.id), "event_type": "MessageCreate", "text": text}
     if "created_at" in wanted:
         document["created_at"] = _moment(dm.created_ms)
     if "sender_id" in wanted:
         document["sender_id"] = str(dm.sender)
     if "dm_conversation_id" in wanted:
         document["dm_conversation_id"] = dm.conversation_id
-    # `entities` and `attachments` come only where there are any, and texts go back as they came.
+    # `entities` and `attachments` come only where there are any.
+    if "entities" in wanted and urls:
+        document["entities"] = {"urls": urls}
     return document
 
 
@@ -88,7 +92,7 @@ def user_document(
     """
     document: dict[str, Any] = {"id": str(user.id), "name": user.name, "username": user.handle}
     if "profile_image_url" in wanted:
-        document["profile_image_url"] = f"{base_url}avatars/{user.id}.svg"
+        document["profile_image_url"] = f"{base_url}avatars/{user.id}.png"
     if viewer is None:
         return document
     if "connection_status" in wanted:
@@ -103,6 +107,7 @@ def _connection(state: State, viewer: int, other: int) -> list[str]:
         ("following", state.follows(viewer, other)),
         ("followed_by", state.follows(other, viewer)),
         ("blocking", state.blocks(viewer, other)),
+        ("muting", state.mutes(viewer, other)),
     )
     return [name for name, holds in facts if holds]
 

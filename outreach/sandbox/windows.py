@@ -40,9 +40,19 @@ LIMITS: dict[str, tuple[Window, ...]] = {
     "followers": (Window(300, QUARTER, "user"), Window(300, QUARTER, "app")),
     "following": (Window(300, QUARTER, "user"), Window(300, QUARTER, "app")),
     "me": (Window(75, QUARTER, "user"),),
+    "activity_stream": (Window(450, QUARTER, "app"),),
+    "activity_subscribe": (Window(500, QUARTER, "app"),),
+    "activity_subscriptions": (Window(500, QUARTER, "app"),),
+    "activity_update": (Window(500, QUARTER, "app"),),
+    "activity_unsubscribe": (Window(500, QUARTER, "app"),),
+    "webhooks": (Window(450, QUARTER, "app"),),
+    "webhooks_make": (Window(450, QUARTER, "app"),),
+    "webhooks_validate": (Window(450, QUARTER, "app"),),
+    "webhooks_remove": (Window(450, QUARTER, "app"),),
+    "webhooks_replay": (Window(100, QUARTER, "app"),),
 }
 # X counts its sends per app over all users; its reads per app only for the app's own token.
-SHARED_BY_USERS = frozenset({"send_dm"})
+SHARED_BY_USERS = frozenset({"send_dm", "activity_subscribe", "activity_subscriptions"})
 
 
 def parse(document: Any) -> dict[str, tuple[Window, ...]]:
@@ -89,6 +99,16 @@ class Arrival:
 
     refused: bool
     headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How much of a window is used, and when it opens again where it is closed (Unix time)."""
+
+    endpoint: str
+    window: Window
+    used: int
+    opens_at: float | None
 
 
 class Counter:
@@ -144,6 +164,21 @@ class Counter:
             headers[f"{window.header}-remaining"] = str(max(left, 0))
             headers[f"{window.header}-reset"] = str(math.ceil(reset))
         return Arrival(refused, headers)
+
+    def standing(self, user_id: int | None, app: str, now: float) -> list[Standing]:
+        """Return how the windows of a user, or of an app, stand, without counting anything."""
+        found = []
+        for endpoint, windows in self.limits().items():
+            for window in windows:
+                if (window.per == "user") != (user_id is not None):
+                    continue
+                whose = app if user_id is None else str(user_id)
+                bucket = f"{endpoint}/{window.per}/{whose}"
+                last, _ = self._last(bucket)
+                used, oldest = self._used(bucket, last, now - window.seconds)
+                opens_at = oldest + window.seconds if used >= window.limit and used else None
+                found.append(Standing(endpoint, window, used, opens_at))
+        return found
 
     def _last(self, bucket: str) -> tuple[int, float]:
         row = self._connection.execute(

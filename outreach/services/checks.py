@@ -16,6 +16,8 @@ OLDEST_POSTGRES = 150000
 CLOCK_SECONDS = 2.0
 ANSWER_SECONDS = 10
 WORKER_SECONDS = 3.0
+# Several of X's keep-alives, which come every 20 s.
+HEARD_SECONDS = 90
 
 
 class State(StrEnum):
@@ -187,6 +189,44 @@ def redis_server() -> Found:
     return ok("answers, evicts nothing")
 
 
+def stored_tokens() -> Found:
+    """Every stored token and secret opens with one of TOKEN_KEYS."""
+    from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+    from django.apps import apps
+    from django.db import DatabaseError
+
+    columns = {
+        "XToken": ("access_token", "refresh_token"),
+        "XApp": ("client_secret", "bearer_token", "consumer_secret"),
+    }
+    try:
+        box = MultiFernet([Fernet(key) for key in settings.TOKEN_KEYS])
+        rows = [
+            bytes(sealed)
+            for model, names in columns.items()
+            for row in apps.get_model("x", model)._default_manager.values_list(*names)
+            for sealed in row
+            if bytes(sealed)
+        ]
+    except ValueError:
+        return unchecked("TOKEN_KEYS is of no use")
+    except DatabaseError:
+        return unchecked("the database does not answer, or is not migrated")
+    shut = 0
+    for sealed in rows:
+        try:
+            box.decrypt(sealed)
+        except InvalidToken:
+            shut += 1
+    if shut:
+        return mend(
+            f"no key opens {shut} of {len(rows)}",
+            "add the key they were encrypted with at the end of TOKEN_KEYS, "
+            "or connect the accounts again",
+        )
+    return ok(f"{len(rows)}, all open")
+
+
 def worker() -> Found:
     """Somebody is there to send letters."""
     from kombu.exceptions import OperationalError
@@ -222,6 +262,53 @@ def beat() -> Found:
     if ago > length + ANSWER_SECONDS:
         return mend(f"nobody looked for due letters for {ago:,.0f} seconds", start)
     return ok(f"looks for due letters every {length:g} seconds")
+
+
+def listener() -> Found:
+    """What X tells about connected accounts is heard: stops, unfollows, messages that went out."""
+    from django.apps import apps
+    from django.db import DatabaseError
+
+    accounts = apps.get_model("x", "XAccount")._default_manager
+    streams = apps.get_model("x", "Stream")._default_manager
+    try:
+        connected = accounts.exclude(state="disconnected").values_list("app_id", flat=True)
+        wanted = set(connected)
+        there = {stream.pk: stream for stream in streams.filter(pk__in=wanted)}
+    except DatabaseError:
+        return unchecked("the database does not answer, or is not migrated")
+    if not wanted:
+        return unchecked("no X account is connected")
+    start = "make run" if not settings.PRODUCTION else "start one: manage.py listen"
+    for app_id in sorted(wanted):
+        stream = there.get(app_id)
+        if stream is not None and stream.failure:
+            return mend(f"X app {app_id}: {stream.failure}", "see above, or wait if it says so")
+        if stream is None or stream.heard_at is None:
+            return mend(f"nothing was ever heard from X through app {app_id}", start)
+        ago = (datetime.now(UTC) - stream.heard_at).total_seconds()
+        if ago > HEARD_SECONDS:
+            return mend(f"nothing was heard from X for {ago:,.0f} seconds", start)
+    return ok(f"hears X for {len(wanted)} app{'s' if len(wanted) > 1 else ''}")
+
+
+def events() -> Found:
+    """What X told took effect."""
+    from django.apps import apps
+    from django.db import DatabaseError
+
+    rows = apps.get_model("x", "ActivityEvent")._default_manager
+    try:
+        given_up = rows.filter(handled_at__isnull=False).exclude(failure="")
+        count, last = given_up.count(), given_up.order_by("-id").first()
+    except DatabaseError:
+        return unchecked("the database does not answer, or is not migrated")
+    if last is not None:
+        return mend(
+            f"{count} given up, the last a {last.kind} ({last.failure})",
+            "the log says more; tell whoever keeps the program",
+        )
+    return ok("all took effect")
 
 
 def x_api() -> Found:
@@ -264,10 +351,13 @@ CHECKS: dict[str, Callable[[], Found]] = {
     "static files": static_files,
     "database": database,
     "migrations": migrations,
+    "stored tokens": stored_tokens,
     "Redis": redis_server,
     "worker": worker,
     "beat": beat,
     "X API": x_api,
+    "listener": listener,
+    "events": events,
     "e-mail": email,
 }
 

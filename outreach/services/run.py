@@ -147,6 +147,7 @@ class Supervisor:
                 [*celery, "beat", "--loglevel=WARNING", "--pidfile="]
                 + [f"--schedule={self.place / 'beat-schedule'}"],
             ),
+            Child("listener", [python, "manage.py", "listen"]),
         ]
         if not os.environ.get("X_API_URL"):
             sandbox = [python, "manage.py", "sandbox", "--host", HOST]

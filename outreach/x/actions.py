@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
 
+from django.db import transaction
 from django.db.models import F
 
 from accounts.access import Act, Member, action
@@ -12,7 +15,16 @@ from accounts.models import Workspace
 from outreach.audit.actions import record
 from outreach.ground.clock import now
 from outreach.ground.writes import engine_action, step
-from outreach.x.models import AccountState, PausedBy, XAccount, XApp, XToken
+from outreach.x.hooks import app_chosen
+from outreach.x.models import (
+    MENDED_BY_CONNECTING,
+    AccountState,
+    PausedBy,
+    XAccount,
+    XApp,
+    XToken,
+)
+from outreach.x.telling import tell_administrators
 from outreach.x.tokens import encrypt
 
 INSTALLATION_APP = "installation"
@@ -45,18 +57,24 @@ def add_account(
     pair: Pair,
     actor_id: int | None,
     app: XApp | None = None,
+    avatar: bytes = b"",
+    avatar_type: str = "",
 ) -> XAccount:
     """Store a connected account; its tokens are encrypted here and nowhere kept in the clear.
 
     `app`: the X app it is connected through, the installation's own unless given.
     """
+    app = app or installation_app()
     account = XAccount.objects.create(
         workspace=workspace,
-        app=app or installation_app(),
+        app=app,
         x_user_id=x_user_id,
         handle=handle,
         name=name,
+        avatar=avatar,
+        avatar_type=avatar_type,
     )
+    app_chosen(app.pk)
     store_pair(account, pair)
     _connected(account, pair, actor_id, again=False)
     return account
@@ -65,18 +83,22 @@ def add_account(
 @step
 def store_pair(account: XAccount, pair: Pair) -> None:
     """Store another pair of tokens; nobody's lease on the old ones counts any more."""
+    moment = now()
     values = {
         "access_token": encrypt(pair.access_token),
         "refresh_token": encrypt(pair.refresh_token) if pair.refresh_token else b"",
         "scopes": list(pair.scopes),
         "expires_at": pair.expires_at,
-        "stored_at": now(),
+        "stored_at": moment,
+        "refused_at": None,
         "lease": None,
         "leased_until": None,
     }
     updated = XToken.objects.filter(pk=account.pk).update(generation=F("generation") + 1, **values)
     if not updated:
-        XToken.objects.create(account=account, **values)
+        # Never a number that an erased row had: a refresh of that one may still be under way.
+        first = int(moment.timestamp() * 1000)
+        XToken.objects.create(account=account, generation=first, **values)
 
 
 @step
@@ -99,6 +121,55 @@ def _connected(account: XAccount, pair: Pair, actor_id: int | None, *, again: bo
 
 
 @engine_action
+def store_refreshed(account_id: int, *, pair: Pair, generation: int) -> bool:
+    """Store what a refresh brought for the pair of that generation; False where another is there.
+
+    Not the lease counts but the generation: a process that slept past its lease still has the only
+    pair that X knows. Who found the old pair refused meanwhile has paused the account for nothing.
+    """
+    account = XAccount.everywhere.select_for_update(no_key=True).get(pk=account_id)
+    token = XToken.objects.filter(pk=account_id, generation=generation).first()
+    if token is None:
+        return False
+    kept = bytes(token.refresh_token)
+    values = {
+        "access_token": encrypt(pair.access_token),
+        # X may leave out what did not change.
+        "refresh_token": encrypt(pair.refresh_token) if pair.refresh_token else kept,
+        "scopes": list(pair.scopes) or token.scopes,
+        "expires_at": pair.expires_at,
+        "stored_at": now(),
+        "generation": generation + 1,
+        "lease": None,
+        "leased_until": None,
+    }
+    stored = XToken.objects.filter(pk=account_id, generation=generation).update(**values)
+    if stored and account.paused_by == PausedBy.TOKEN:
+        _let_go_on(account)
+        _said(account, "x_account.resumed", None, {"reason": "X gave another token"})
+    return bool(stored)
+
+
+@engine_action
+def pause_refused(account_id: int, *, generation: int, by: PausedBy, reason: str) -> bool:
+    """Pause an account whose pair of that generation is of no use; False where another is there."""
+    account = XAccount.everywhere.select_for_update(no_key=True).get(pk=account_id)
+    values: dict[str, object] = {"lease": None, "leased_until": None}
+    if by == PausedBy.TOKEN:
+        # X takes it no more, so nobody is to try it again.
+        values["refresh_token"] = b""
+    if not XToken.objects.filter(pk=account_id, generation=generation).update(**values):
+        return False
+    if account.state == AccountState.CONNECTED:
+        pause(account, by, reason, actor_id=None)
+    elif account.paused_by not in MENDED_BY_CONNECTING:
+        # Somebody paused it before, which stays so; the connection ended all the same.
+        _said(account, "x_account.token_refused", None, {"reason": reason})
+        transaction.on_commit(partial(tell_administrators, account_id, reason))
+    return True
+
+
+@engine_action
 def pause_account_itself(account_id: int, *, by: PausedBy, reason: str) -> None:
     """The product pauses an account, with a reason in plain words; its letters wait."""
     account = XAccount.everywhere.select_for_update(no_key=True).get(pk=account_id)
@@ -118,9 +189,7 @@ def resume_account(member: Member, account_id: int) -> None:
     account = XAccount.objects.of(member).select_for_update(no_key=True).get(pk=account_id)
     if account.state != AccountState.PAUSED:
         return
-    account.state, account.paused_by = AccountState.CONNECTED, PausedBy.NOBODY
-    account.paused_reason = ""
-    account.save(update_fields=["state", "paused_by", "paused_reason"])
+    _let_go_on(account)
     _said(account, "x_account.resumed", member.user_id, {})
 
 
@@ -132,6 +201,56 @@ def pause(account: XAccount, by: PausedBy, reason: str, *, actor_id: int | None)
     account.state, account.paused_by, account.paused_reason = AccountState.PAUSED, by, reason
     account.save(update_fields=["state", "paused_by", "paused_reason"])
     _said(account, "x_account.paused", actor_id, {"reason": reason})
+    if by in MENDED_BY_CONNECTING:
+        transaction.on_commit(partial(tell_administrators, account.pk, reason))
+
+
+@action(Act.ADMINISTER)
+def set_cap(member: Member, account_id: int, *, monthly_cap: Decimal, warn_percent: int) -> XApp:
+    """An administrator sets the monthly cap of the X app that an account goes through.
+
+    Only of one that the workspace brought: the installation's own is shared by workspaces. Raises
+    XAccount.DoesNotExist, XApp.DoesNotExist.
+    """
+    account = XAccount.objects.of(member).get(pk=account_id)
+    app = XApp.objects.select_for_update(no_key=True).get(
+        pk=account.app_id, workspace_id=member.workspace_id
+    )
+    _set_cap(app, monthly_cap, warn_percent, actor_id=member.user_id)
+    return app
+
+
+@engine_action
+def set_installation_cap(name: str, *, monthly_cap: Decimal, warn_percent: int) -> int:
+    """The operator sets the cap of the installation's own X app, which is made if need be.
+
+    Returns its id. Raises XApp.DoesNotExist for a name that only a row could make known.
+    """
+    if name == INSTALLATION_APP:
+        installation_app()
+    app = XApp.objects.select_for_update(no_key=True).get(workspace=None, name=name)
+    _set_cap(app, monthly_cap, warn_percent, actor_id=None)
+    return app.pk
+
+
+def _set_cap(app: XApp, monthly_cap: Decimal, warn_percent: int, *, actor_id: int | None) -> None:
+    was = app.monthly_cap
+    app.monthly_cap, app.warn_percent = monthly_cap, warn_percent
+    app.save(update_fields=["monthly_cap", "warn_percent"])
+    record(
+        "x_app.cap_set",
+        target_kind="x_app",
+        target_id=app.pk,
+        workspace_id=app.workspace_id,
+        actor_id=actor_id,
+        details={"cap": str(monthly_cap), "was": str(was), "warn_percent": warn_percent},
+    )
+
+
+def _let_go_on(account: XAccount) -> None:
+    account.state, account.paused_by = AccountState.CONNECTED, PausedBy.NOBODY
+    account.paused_reason = ""
+    account.save(update_fields=["state", "paused_by", "paused_reason"])
 
 
 def _said(account: XAccount, verb: str, actor_id: int | None, details: dict[str, str]) -> None:

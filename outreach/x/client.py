@@ -2,95 +2,82 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import requests
 import tweepy
-from urllib3.exceptions import HTTPError
 
-from outreach.x.errors import NotCalled, TryLater, Unknown, XError, error_for
-from outreach.x.limits import Limit, Limits, limits_from
-from outreach.x.transport import (
-    CallDeadline,
-    DeadlinePassed,
-    Exchange,
-    Timeouts,
-    exchanging,
-    session,
+from outreach.x.answers import (
+    DMEvent,
+    DMPage,
+    HandlesAnswer,
+    Me,
+    SentDM,
+    Unreadable,
+    UserPage,
+    UsersAnswer,
+    XUser,
+    dm_page_from,
+    document_of,
+    handles_from,
+    me_from,
+    sent_from,
+    user_page_from,
+    users_from,
 )
+from outreach.x.calls import Caller, CallReport, request_id_of
+from outreach.x.errors import About
+from outreach.x.limits import Limit, Limits, limits_from
+from outreach.x.retries import Retries
+from outreach.x.transport import CallDeadline, Timeouts, session
 
 __all__ = [
     "CallDeadline",
+    "CallReport",
+    "DMEvent",
+    "DMPage",
+    "HandlesAnswer",
     "Limit",
     "Limits",
+    "Me",
+    "Retries",
     "SentDM",
     "Timeouts",
+    "UserPage",
     "UsersAnswer",
     "XClient",
     "XUser",
 ]
 
-log = logging.getLogger("outreach.x")
-
 # tweepy's debug lines carry the token and the text of the message. No level that an operator sets
 # may bring them into a log.
 logging.getLogger("tweepy.client").addFilter(lambda record: record.levelno >= logging.WARNING)
 
-# The most users that one look-up answers. Source: X's reference of GET /2/users.
+# The most that one call answers. Source: X's reference of GET /2/users, of the pages of followers,
+# and of dm_events.
 USERS_PER_CALL = 100
-# A list, since tweepy joins lists only.
+USERS_PER_PAGE = 1000
+EVENTS_PER_PAGE = 100
+# Lists, since tweepy joins lists only.
 USER_FIELDS = ["connection_status", "receives_your_dm", "profile_image_url"]
+DM_FIELDS = ["created_at", "sender_id", "dm_conversation_id", "entities", "attachments"]
+# Each event is charged, and people joining and leaving groups are none of ours.
+DM_TYPES = ["MessageCreate"]
 
-# X's ids are positive and fit a signed 64-bit column; anything else is not an id.
-_ID = re.compile(r"[0-9]{1,19}", re.ASCII)
-_LARGEST_ID = 2**63 - 1
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)
-_REQUEST_ID_HEADERS = ("x-transaction-id", "x-request-id", "x-transaction")
-
-
-@dataclass(frozen=True, slots=True)
-class SentDM:
-    """X took the message. `dm_event_id` is None where its answer named no readable id."""
-
-    dm_event_id: int | None
-    conversation_id: str | None
-    limits: Limits
-    request_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class XUser:
-    """A user as X describes them to the account that asks; None means that X did not say."""
-
-    id: int
-    handle: str
-    name: str
-    avatar_url: str
-    following: bool | None
-    followed_by: bool | None
-    accepts_dms: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class UsersAnswer:
-    """A look-up's answer: who was found, who X says is not there, and whom it said nothing about."""
-
-    found: tuple[XUser, ...]
-    missing: tuple[int, ...]
-    unanswered: tuple[int, ...]
-    limits: Limits
+_HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}", re.ASCII)
 
 
 class XClient:
     """X as one account sees it. Cheap to make: all clients of a process share connections.
 
-    Every method raises an `outreach.x.errors.XError` where X does not do what was asked.
+    Every method raises an `outreach.x.errors.XError` where X does not do what was asked. Reads are
+    tried again (see Retries) and never raise Unknown; what writes is called once, whatever happens.
+
+    `generation` is that of the token pair the client was made with, for whoever has it refreshed.
+    `on_call` is told of every exchange before its method returns or raises; what it raises is
+    logged by the name of its class and goes no further.
     """
 
     def __init__(
@@ -100,8 +87,12 @@ class XClient:
         base_url: str,
         timeouts: Timeouts | None = None,
         ca_file: str | None = None,
+        generation: int | None = None,
+        on_call: Callable[[CallReport], None] | None = None,
+        retries: Retries | None = None,
     ) -> None:
-        self._timeouts = timeouts or Timeouts()
+        self.generation = generation
+        self._caller = Caller(timeouts or Timeouts(), retries or Retries(), on_call)
         self._api = tweepy.Client(
             bearer_token=access_token,
             return_type=requests.Response,
@@ -118,183 +109,160 @@ class XClient:
         Past the deadline no byte is written and NotCalled is raised. Raises every XError; of them
         `Unknown` alone leaves open whether the message was sent.
         """
-        response = self._call(
+        return self._caller.exchange(
             "POST /2/dm_conversations/with/:participant_id/messages",
             lambda: self._api.create_direct_message(
                 participant_id=recipient_id, text=text, user_auth=False
             ),
+            _sent,
             deadline=deadline,
             writes=True,
-        )
-        data = _object(_document(response).get("data"))
-        event_id = _id(data.get("dm_event_id"))
-        if event_id is None and response.status_code != requests.codes.created:
-            # Only 201 says that X took it. Another success without an id may come from a gateway.
-            raise _error(Unknown, "unexpected_success", response)
-        conversation = data.get("dm_conversation_id")
-        return SentDM(
-            dm_event_id=event_id,
-            conversation_id=conversation if isinstance(conversation, str) else None,
-            limits=limits_from(response.headers),
-            request_id=_request_id(response),
         )
 
     def users(self, ids: Sequence[int]) -> UsersAnswer:
         """Look up at most 100 users, with what connects them to the account that asks.
 
-        Raises ValueError for more than 100 ids, and every XError but Unknown.
+        Raises ValueError for more than 100 ids.
         """
-        if len(ids) > USERS_PER_CALL:
+        asked = list(dict.fromkeys(ids))
+        if len(asked) > USERS_PER_CALL:
             raise ValueError(f"X answers at most {USERS_PER_CALL} users in one look-up")
-        if not ids:
+        if not asked:
             return UsersAnswer((), (), (), Limits())
-        response = self._call(
+        return self._caller.read(
             "GET /2/users",
-            lambda: self._api.get_users(ids=list(ids), user_fields=USER_FIELDS, user_auth=False),
-        )
-        document = _document(response)
-        if "data" not in document and "errors" not in document:
-            raise _error(TryLater, "unreadable_answer", response)
-        found = tuple(user for user in map(_user, _objects(document.get("data"))) if user)
-        seen = {user.id for user in found}
-        named = {
-            _id(problem.get("resource_id") or problem.get("value"))
-            for problem in _objects(document.get("errors"))
-            if str(problem.get("type", "")).endswith("/resource-not-found")
-        }
-        return UsersAnswer(
-            found=found,
-            missing=tuple(id_ for id_ in ids if id_ in named and id_ not in seen),
-            unanswered=tuple(id_ for id_ in ids if id_ not in named and id_ not in seen),
-            limits=limits_from(response.headers),
+            lambda: self._api.get_users(ids=asked, user_fields=USER_FIELDS, user_auth=False),
+            lambda document, limits: users_from(document, asked, limits),
+            about=About.MANY,
         )
 
-    def me(self) -> XUser:
-        """Return the account that the token belongs to. Raises every XError but Unknown."""
-        response = self._call(
+    def users_by(self, handles: Sequence[str]) -> HandlesAnswer:
+        """Look up at most 100 users by their handles, written without the @ and in any case.
+
+        Raises ValueError for more than 100, and for what can be no handle: X would refuse them all.
+        """
+        asked = list({handle.lower(): handle for handle in handles}.values())
+        if len(asked) > USERS_PER_CALL:
+            raise ValueError(f"X answers at most {USERS_PER_CALL} users in one look-up")
+        if not all(map(_HANDLE.fullmatch, asked)):
+            raise ValueError("a handle is 1 to 15 letters, digits and underscores")
+        if not asked:
+            return HandlesAnswer((), (), (), Limits())
+        return self._caller.read(
+            "GET /2/users/by",
+            lambda: self._api.get_users(usernames=asked, user_fields=USER_FIELDS, user_auth=False),
+            lambda document, limits: handles_from(document, asked, limits),
+            about=About.MANY,
+        )
+
+    def me(self) -> Me:
+        """Return the account that the token belongs to."""
+        return self._caller.read(
             "GET /2/users/me",
             lambda: self._api.get_me(user_fields=USER_FIELDS, user_auth=False),
+            me_from,
+            about=About.CALLER,
         )
-        user = _user(_object(_document(response).get("data")))
-        if user is None:
-            raise _error(TryLater, "unreadable_answer", response)
-        return user
 
-    def _call(
-        self,
-        template: str,
-        call: Callable[[], requests.Response],
-        *,
-        deadline: CallDeadline | None = None,
-        writes: bool = False,
-    ) -> requests.Response:
-        """Make one call and return X's success; raise what anything else means.
+    def followers(
+        self, user_id: int, *, page_token: str | None = None, max_results: int = USERS_PER_PAGE
+    ) -> UserPage:
+        """Return one page of those who follow that user; each user on it is charged.
 
-        `template` is the method and path without ids, for the log.
+        Raises ValueError for a page size that X does not have.
         """
-        exchange = Exchange(self._timeouts, deadline)
-        started = time.monotonic()
-        response: requests.Response | None = None
-        failure: XError | None = None
-        # Errors are raised outside the handlers, so that they do not drag along the exceptions of
-        # requests and tweepy, which hold the request with its token and text.
-        try:
-            with exchanging(exchange):
-                response = call()
-        except tweepy.HTTPException as error:
-            response = error.response
-            failure = error_for(
-                response.status_code,
-                response.content,
-                limits=limits_from(response.headers),
-                request_id=_request_id(response),
-                writes=writes,
-            )
-        except DeadlinePassed:
-            failure = NotCalled("deadline_passed")
-        except (requests.RequestException, HTTPError, OSError) as error:
-            failure = _no_answer(exchange, error, writes=writes)
-        except Exception as error:
-            # A fault of ours. Before the first byte it may be seen as one; after it, what must be
-            # said first is that nobody knows.
-            if not exchange.wrote:
-                raise
-            failure = _no_answer(exchange, error, writes=writes)
-        log.info(
-            "%s: %s, request %s, %d ms",
-            template,
-            response.status_code if response is not None else failure and failure.kind,
-            (_request_id(response) if response is not None else None) or "-",
-            (time.monotonic() - started) * 1000,
+        get = self._api.get_users_followers
+        return self._user_page("followers", get, user_id, page_token, max_results)
+
+    def following(
+        self, user_id: int, *, page_token: str | None = None, max_results: int = USERS_PER_PAGE
+    ) -> UserPage:
+        """Return one page of those whom that user follows, as `followers` does."""
+        get = self._api.get_users_following
+        return self._user_page("following", get, user_id, page_token, max_results)
+
+    def _user_page(
+        self,
+        name: str,
+        get: Callable[..., requests.Response],
+        user_id: int,
+        page_token: str | None,
+        max_results: int,
+    ) -> UserPage:
+        _check(max_results, USERS_PER_PAGE)
+        return self._caller.read(
+            f"GET /2/users/:id/{name}",
+            lambda: get(
+                user_id,
+                max_results=max_results,
+                pagination_token=page_token,
+                user_fields=USER_FIELDS,
+                user_auth=False,
+            ),
+            user_page_from,
         )
-        if failure is not None:
-            raise failure
-        assert response is not None
-        return response
+
+    def dm_events(
+        self, *, page_token: str | None = None, max_results: int = EVENTS_PER_PAGE
+    ) -> DMPage:
+        """Return one page of the account's messages of the last 30 days, newest first.
+
+        Raises ValueError for a page size that X does not have.
+        """
+        return self._dm_page("GET /2/dm_events", None, page_token, max_results, about=About.CALLER)
+
+    def dm_events_with(
+        self,
+        participant_id: int,
+        *,
+        page_token: str | None = None,
+        max_results: int = EVENTS_PER_PAGE,
+    ) -> DMPage:
+        """Return one page of the messages between the account and one person, newest first."""
+        return self._dm_page(
+            "GET /2/dm_conversations/with/:participant_id/dm_events",
+            participant_id,
+            page_token,
+            max_results,
+        )
+
+    def _dm_page(
+        self,
+        call: str,
+        participant_id: int | None,
+        page_token: str | None,
+        max_results: int,
+        *,
+        about: About = About.PERSON,
+    ) -> DMPage:
+        _check(max_results, EVENTS_PER_PAGE)
+        return self._caller.read(
+            call,
+            lambda: self._api.get_direct_message_events(
+                participant_id=participant_id,
+                max_results=max_results,
+                pagination_token=page_token,
+                dm_event_fields=DM_FIELDS,
+                event_types=DM_TYPES,
+                user_auth=False,
+            ),
+            dm_page_from,
+            about=about,
+        )
 
 
-def _no_answer(exchange: Exchange, error: Exception, *, writes: bool) -> XError:
-    """Say what the lack of an answer means: it turns on whether a byte was written."""
-    if not exchange.wrote:
-        late = exchange.deadline is not None and exchange.deadline.remaining() <= 0
-        return NotCalled("deadline_passed" if late else "no_connection")
-    timed_out = isinstance(error, requests.Timeout | TimeoutError)
-    kind = "answer_timed_out" if timed_out else "connection_lost"
-    return Unknown(kind) if writes else TryLater(kind)
-
-
-def _error(error: type[XError], kind: str, response: requests.Response) -> XError:
-    return error(
-        kind,
-        status=response.status_code,
-        request_id=_request_id(response),
-        limits=limits_from(response.headers),
-    )
-
-
-def _document(response: requests.Response) -> dict[str, Any]:
+def _sent(response: requests.Response) -> SentDM:
     try:
-        return _object(json.loads(response.content))
-    except (ValueError, RecursionError):
-        return {}
+        document = document_of(response.content)
+    except Unreadable:
+        document = {}
+    sent = sent_from(document, limits_from(response.headers), request_id_of(response))
+    if sent.dm_event_id is None and response.status_code != requests.codes.created:
+        # Only 201 says that X took it. Another success without an id may come from a gateway.
+        raise Unreadable
+    return sent
 
 
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _id(value: object) -> int | None:
-    if not isinstance(value, str) or not _ID.fullmatch(value):
-        return None
-    number = int(value)
-    return number if 0 < number <= _LARGEST_ID else None
-
-
-def _user(data: dict[str, Any]) -> XUser | None:
-    id_, handle = _id(data.get("id")), data.get("username")
-    if id_ is None or not isinstance(handle, str):
-        return None
-    status = data.get("connection_status")
-    connection = status if isinstance(status, list) else None
-    accepts = data.get("receives_your_dm")
-    return XUser(
-        id=id_,
-        handle=handle,
-        name=str(data.get("name", "")),
-        avatar_url=str(data.get("profile_image_url", "")),
-        following=None if connection is None else "following" in connection,
-        followed_by=None if connection is None else "followed_by" in connection,
-        accepts_dms=accepts if isinstance(accepts, bool) else None,
-    )
-
-
-def _request_id(response: requests.Response) -> str | None:
-    for header in _REQUEST_ID_HEADERS:
-        value = response.headers.get(header, "")
-        if _REQUEST_ID.fullmatch(value):
-            return str(value)
-    return None
+def _check(max_results: int, most: int) -> None:
+    if not 1 <= max_results <= most:
+        raise ValueError(f"X's pages hold 1 to {most}")

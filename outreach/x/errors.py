@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from outreach.x.limits import Limits, Scope
 
@@ -78,7 +78,10 @@ class AccountLocked(NotSent):
 
 
 class PaymentNeeded(NotSent):
-    """Not sent: the X app's credits, spending limit or usage cap are used up."""
+    """Not sent: the X app's credits, spending limit or usage cap are used up, or it has no plan.
+
+    It concerns everything that goes through the app, and an administrator mends it at X.
+    """
 
 
 class NeverWill(NotSent):
@@ -98,6 +101,19 @@ class Unknown(XError):  # noqa: N818 - see NotSent
     """Nobody knows whether X took the message. Never call again because of this error."""
 
 
+class About(Enum):
+    """Whom a call is about, and so whom a refusal speaks of that says 'the user'."""
+
+    PERSON = auto()  # the one person whom the call names
+    CALLER = auto()  # the account that makes the call
+    MANY = auto()  # many at once: what is refused as a whole says nothing about one of them
+
+
+_ABOUT_A_PERSON = frozenset(
+    {NeverReason.NO_DMS, NeverReason.BLOCKED, NeverReason.GONE, NeverReason.SUSPENDED}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What an error is read from: the status and the problem document, if there was one."""
@@ -106,7 +122,7 @@ class Answer:
     documented: bool  # the body was a JSON object, so it came from X and not from something between
     types: frozenset[str]  # last segments of the problem types: X uses two hosts for the same ones
     codes: frozenset[int]
-    words: str  # titles, details and messages, in lower case
+    words: str  # titles, details, messages and reasons, in lower case
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,41 +149,66 @@ class Row:
         )
 
 
+# The properties of a problem in which X says in words what is wrong.
+WORDS = ("title", "detail", "message", "reason")
+
+
 def _set(*values: int) -> frozenset[int]:
     return frozenset(values)
+
+
+def _named(*types: str) -> frozenset[str]:
+    return frozenset(types)
 
 
 def _never(reason: NeverReason, **conditions: object) -> Row:
     return Row(NeverWill, reason.value, reason=reason, **conditions)  # type: ignore[arg-type]
 
 
-# The first row that holds decides. Sources: X's "Response codes and errors", its OpenAPI
-# description (problem types), and the legacy codes still seen in bodies.
+# The first row that holds decides. Sources: X's "Response codes and errors" and its OpenAPI
+# description (problem types), and the legacy codes still seen in bodies. A phrase counts only in
+# refusals whose prose is X's own: that of a 400 may quote what was asked for.
 TABLE: tuple[Row, ...] = (
     # May have reached X's store before something between gave up: nobody can tell.
     Row(Unknown, "ambiguous_status", statuses=_set(408, 409, 425, 499)),
     # Money and caps, whatever the status: X has used 402, 403 and 429 for them.
+    Row(PaymentNeeded, "spending_capped", statuses=_set(402, 403, 429), phrase="spend cap"),
+    Row(PaymentNeeded, "spending_capped", statuses=_set(402, 403, 429), phrase="spending limit"),
+    Row(PaymentNeeded, "credits_used_up", types=_named("credits")),
     Row(PaymentNeeded, "payment_needed", statuses=_set(402)),
-    Row(PaymentNeeded, "credits_used_up", types=frozenset({"credits"})),
-    Row(PaymentNeeded, "usage_capped", types=frozenset({"usage-capped"})),
-    Row(PaymentNeeded, "usage_capped", phrase="usage cap"),
-    Row(PaymentNeeded, "spending_capped", phrase="spend cap"),
+    Row(PaymentNeeded, "usage_capped", types=_named("usage-capped")),
+    Row(PaymentNeeded, "usage_capped", statuses=_set(403, 429), phrase="usage cap"),
+    # The app stands outside X's paid plan: as with money, no call of it works until that changes.
+    Row(PaymentNeeded, "not_enrolled", statuses=_set(403), phrase="client-not-enrolled"),
+    # Too many streams at once comes as a 429 too, and closes no limit.
+    Row(TryLater, "too_many_streams", types=_named("streaming-connection")),
     # Limits.
     Row(LimitedUntil, "rate_limited", statuses=_set(420, 429)),
-    Row(LimitedUntil, "rate_limited", codes=_set(88)),
+    Row(LimitedUntil, "rate_limited", types=_named("rate-limit-exceeded")),
+    Row(LimitedUntil, "rate_limited", codes=_set(88, 185, 344)),
     # The account that writes.
-    Row(AccountLocked, "account_locked", codes=_set(326)),
+    Row(AccountLocked, "account_locked", codes=_set(231, 326)),
     Row(AccountLocked, "account_suspended", codes=_set(64)),
-    Row(AccountLocked, "account_locked", phrase="account is temporarily locked"),
-    Row(AccountLocked, "account_suspended", phrase="your account is suspended"),
+    Row(
+        AccountLocked,
+        "account_locked",
+        statuses=_set(401, 403),
+        phrase="account is temporarily locked",
+    ),
+    Row(
+        AccountLocked,
+        "account_suspended",
+        statuses=_set(401, 403),
+        phrase="your account is suspended",
+    ),
     # The token.
     Row(TokenRefused, "token_refused", statuses=_set(401)),
-    Row(TokenRefused, "token_refused", codes=_set(89)),
+    Row(TokenRefused, "token_refused", codes=_set(32, 89, 99, 215)),
     # The app and its scopes.
-    _never(NeverReason.NO_ACCESS, types=frozenset({"client-forbidden"})),
-    _never(NeverReason.NO_ACCESS, types=frozenset({"unsupported-authentication"})),
-    _never(NeverReason.NO_ACCESS, types=frozenset({"oauth1-permissions"})),
-    _never(NeverReason.NO_ACCESS, codes=_set(93, 220, 453)),
+    _never(NeverReason.NO_ACCESS, types=_named("client-forbidden")),
+    _never(NeverReason.NO_ACCESS, types=_named("unsupported-authentication", "oauth1-permissions")),
+    _never(NeverReason.NO_ACCESS, types=_named("not-authorized-for-field", "field-unauthorized")),
+    _never(NeverReason.NO_ACCESS, codes=_set(87, 93, 220, 261, 416, 453)),
     _never(NeverReason.NO_ACCESS, statuses=_set(403), phrase="scope"),
     # The words.
     _never(NeverReason.SPAM, codes=_set(226)),
@@ -175,22 +216,36 @@ TABLE: tuple[Row, ...] = (
     _never(NeverReason.SPAM, statuses=_set(403), phrase="spam"),
     _never(NeverReason.DUPLICATE, codes=_set(187)),
     _never(NeverReason.DUPLICATE, statuses=_set(403), phrase="duplicate"),
-    # The person.
+    # As code 151 says it, which stands for any trouble with a message.
+    _never(NeverReason.DUPLICATE, statuses=_set(403), phrase="already said that"),
+    _never(NeverReason.BAD_REQUEST, codes=_set(354, 386)),
+    # The person. That somebody is suspended comes as 'not found' too, and as a title of its own.
     _never(NeverReason.SUSPENDED, codes=_set(63)),
     _never(NeverReason.SUSPENDED, statuses=_set(403, 404), phrase="user has been suspended"),
     _never(NeverReason.GONE, codes=_set(17, 50, 108)),
-    _never(NeverReason.GONE, types=frozenset({"resource-not-found"})),
+    _never(NeverReason.GONE, types=_named("resource-not-found")),
     _never(NeverReason.BLOCKED, codes=_set(136, 162)),
     _never(NeverReason.BLOCKED, statuses=_set(403), phrase="have been blocked"),
     _never(NeverReason.NO_DMS, codes=_set(150, 349, 476)),
     _never(NeverReason.NO_DMS, statuses=_set(403), phrase="permission to dm"),
     _never(NeverReason.NO_DMS, statuses=_set(403), phrase="cannot send messages to this user"),
-    # What is left of the statuses. A 403 or 404 without a document is something between us and X
-    # (a gateway, a wrong address), and no reason to give up on a letter.
-    _never(NeverReason.REFUSED, statuses=_set(403), documented=True),
-    _never(NeverReason.GONE, statuses=_set(404, 410), documented=True),
-    Row(TryLater, "not_from_x", statuses=_set(403, 404, 410), documented=False),
+    _never(NeverReason.REFUSED, codes=_set(151)),
+    # X's own kinds of problem that name neither the words nor the person.
+    _never(NeverReason.REFUSED, types=_named("disallowed-resource", "not-authorized-for-resource")),
+    _never(NeverReason.BAD_REQUEST, types=_named("invalid-request")),
+    Row(
+        TryLater,
+        "unavailable",
+        types=_named("internal-error", "resource-unavailable", "field-hydration-failure"),
+    ),
+    # An address that X does not have: ours is wrong, and says nothing about anybody.
+    Row(TryLater, "no_such_address", codes=_set(34)),
+    # What is left of the statuses. X explains its refusals: without a document it was something
+    # between us (a gateway, a wrong address), and no reason to give up on a letter.
     Row(TryLater, "gateway", statuses=_set(407, 421, 423, 424, 426)),
+    Row(TryLater, "not_from_x", documented=False),
+    _never(NeverReason.REFUSED, statuses=_set(403)),
+    _never(NeverReason.GONE, statuses=_set(404, 410)),
     _never(NeverReason.BAD_REQUEST),
     # Everything else, redirects and 5xx too: X may have taken it.
     Row(Unknown, "server_error", statuses=range(500, 600)),
@@ -209,9 +264,7 @@ def read_answer(status: int, body: bytes) -> Answer:
     parts = [document, *_objects(document.get("errors"))]
     types = {part["type"].rstrip("/").rsplit("/", 1)[-1] for part in parts if _is(part, "type")}
     codes = {part["code"] for part in parts if type(part.get("code")) is int}
-    words = [
-        part[key] for part in parts for key in ("title", "detail", "message") if _is(part, key)
-    ]
+    words = [part[key] for part in parts for key in WORDS if _is(part, key)]
     types.discard("about:blank")
     return Answer(status, True, frozenset(types), frozenset(codes), "\n".join(words).lower())
 
@@ -223,16 +276,62 @@ def error_for(
     limits: Limits,
     request_id: str | None = None,
     writes: bool,
+    about: About = About.PERSON,
 ) -> XError:
     """Return the error that an answer means, by the first row of TABLE that holds.
 
     Where nothing was to be written, not knowing is no danger: `Unknown` becomes `TryLater`.
     """
     answer = read_answer(status, body)
-    row = next(row for row in TABLE if row.holds(answer))
-    kind = row.error if writes or row.error is not Unknown else TryLater
+    return _made(_row(answer), answer, status, limits, request_id, writes, about)
+
+
+def error_within(
+    status: int,
+    body: bytes,
+    *,
+    limits: Limits,
+    request_id: str | None = None,
+    about: About = About.PERSON,
+) -> XError:
+    """Return the error of a read whose success carries no data: what its problems say, if X's.
+
+    X answers 200 with problems alone where the one thing asked about is not there or not to be
+    seen. An answer that does not say so in a way we know is unreadable, and may be tried again.
+    """
+    answer = read_answer(403, body)
+    row = _row(answer)
+    if not (row.types or row.codes or row.phrase):
+        row = UNREADABLE
+    return _made(row, answer, status, limits, request_id, False, about)
+
+
+# A success that is not understandable.
+UNREADABLE = Row(TryLater, "unreadable_answer", statuses=range(200, 300))
+
+
+def _row(answer: Answer) -> Row:
+    return next(row for row in TABLE if row.holds(answer))
+
+
+def _made(
+    row: Row,
+    answer: Answer,
+    status: int,
+    limits: Limits,
+    request_id: str | None,
+    writes: bool,
+    about: About,
+) -> XError:
+    kind, name = row.error, row.kind
+    if about is About.CALLER and row.reason == NeverReason.SUSPENDED:
+        kind, name = AccountLocked, "account_suspended"
+    elif about is not About.PERSON and row.reason in _ABOUT_A_PERSON:
+        kind, name = TryLater, "unclear"
+    if kind is Unknown and not writes:
+        kind = TryLater
     error = kind(
-        row.kind,
+        name,
         status=status,
         request_id=request_id,
         limits=limits,
@@ -248,6 +347,12 @@ def error_for(
         error.until = closed.reset if closed else None
         error.scope = closed.scope if closed else "endpoint"
     return error
+
+
+def is_suspended(problem: dict[str, object]) -> bool:
+    """Tell whether a problem about a user says that they are suspended, not gone."""
+    words = [str(problem[key]).lower() for key in WORDS if _is(problem, key)]
+    return problem.get("code") == 63 or any("has been suspended" in text for text in words)
 
 
 def _objects(value: object) -> list[dict[str, object]]:

@@ -13,6 +13,10 @@ from outreach.x.models import ActivityEvent
 # send stands on its attempt, which this room does not know.
 spent_on_letters: Hook[[int, datetime, datetime], dict[int, Decimal]] = Hook("x.spent_on_letters")
 
+# An account is connected through this X app from now on: (X app id). What counts an app's letters
+# needs a row for it.
+app_chosen: Hook[[int], None] = Hook("x.app_chosen")
+
 # Kind of event → who asked for it, in the order of asking. Filled when Django starts.
 Handler = Callable[[ActivityEvent], None]
 handlers: dict[str, list[Handler]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
@@ -11,6 +12,7 @@ from django.db.models.functions import Coalesce
 
 from outreach.ground.clock import Now
 from outreach.ground.scope import WorkspaceRow
+from outreach.x import scopes
 
 ENCRYPTED = "encrypted (outreach/x/tokens.py)"
 
@@ -35,6 +37,9 @@ class XApp(models.Model):
     )
     warn_percent = models.PositiveSmallIntegerField(
         default=80, help_text="of the cap: from here on a warning is shown and syncs stop"
+    )
+    warned_for = models.DateField(
+        null=True, help_text="the month whose warning the administrators have been told"
     )
     created_at = models.DateTimeField(db_default=Now())
 
@@ -147,6 +152,9 @@ class XToken(models.Model):
     expires_at = models.DateTimeField(null=True, help_text="null: X did not say")
     generation = models.PositiveBigIntegerField(default=1)
     stored_at = models.DateTimeField(db_default=Now())
+    refused_at = models.DateTimeField(
+        null=True, help_text="when X last refused a pair before its end"
+    )
     lease = models.UUIDField(null=True)
     leased_until = models.DateTimeField(null=True)
 
@@ -161,6 +169,11 @@ class XToken(models.Model):
 
     def __str__(self) -> str:
         return f"token {self.generation} of account {self.account_id}"
+
+    @property
+    def may(self) -> list[str]:
+        """What it allows, in plain words."""
+        return scopes.in_words(self.scopes)
 
 
 class Consent(WorkspaceRow):
@@ -182,6 +195,11 @@ class Consent(WorkspaceRow):
 
     def __str__(self) -> str:
         return f"consent {self.pk} for workspace {self.workspace_id}"
+
+    @staticmethod
+    def hashed(state: str) -> bytes:
+        """What is kept of the state that X sends back."""
+        return hashlib.sha256(state.encode()).digest()
 
 
 class AccountHealth(models.Model):
@@ -276,7 +294,7 @@ class ActivityEvent(models.Model):
     The payload may hold the words of a DM: it is never logged.
     """
 
-    event_uuid = models.CharField(max_length=64, unique=True)
+    event_uuid = models.CharField(max_length=64)
     app = models.ForeignKey(XApp, on_delete=models.PROTECT, related_name="+")
     account = models.ForeignKey(XAccount, null=True, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=48)
@@ -285,9 +303,21 @@ class ActivityEvent(models.Model):
     received_at = models.DateTimeField(db_default=Now())
     handled_at = models.DateTimeField(null=True)
     tries = models.PositiveSmallIntegerField(default=0)
-    failure = models.CharField(max_length=100, blank=True, default="")
+    try_at = models.DateTimeField(null=True, help_text="not before; null: at once")
+    failure = models.CharField(
+        max_length=100, blank=True, default="", help_text="of the last try; stays where we gave up"
+    )
 
     class Meta:
+        constraints = [
+            # X does not say that one event has another name for each account or app that it is
+            # told about: a follow between two of ours is told twice.
+            models.UniqueConstraint(
+                fields=["event_uuid", "app", "account", "kind"],
+                nulls_distinct=False,
+                name="one_row_an_event",
+            ),
+        ]
         indexes = [
             models.Index(
                 fields=["account", "id"],
@@ -295,6 +325,11 @@ class ActivityEvent(models.Model):
                 name="event_waiting",
             ),
             models.Index(fields=["account", "kind", "-id"], name="event_of_account"),
+            models.Index(
+                fields=["id"],
+                condition=Q(handled_at__isnull=False) & ~Q(failure=""),
+                name="event_given_up",
+            ),
         ]
 
     def __str__(self) -> str:

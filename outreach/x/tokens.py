@@ -34,12 +34,29 @@ def decrypt(ciphertext: bytes | memoryview) -> str:
         raise TokenKeyMissing(message) from None
 
 
+def renewed(ciphertext: bytes | memoryview) -> bytes:
+    """The same token encrypted with the newest of TOKEN_KEYS; unchanged where it is already.
+
+    Raises TokenKeyMissing where none of them opens it, or none is usable.
+    """
+    sealed = bytes(ciphertext)
+    try:
+        _keys()[0].decrypt(sealed)
+    except InvalidToken:
+        return encrypt(decrypt(sealed))
+    return sealed
+
+
 def _box() -> MultiFernet:
+    return MultiFernet(_keys())
+
+
+def _keys() -> list[Fernet]:
     keys = list(settings.TOKEN_KEYS)
     if not keys:
         raise TokenKeyMissing("TOKEN_KEYS is empty: no token can be stored or read.")
     try:
-        return MultiFernet([Fernet(key) for key in keys])
+        return [Fernet(key) for key in keys]
     except ValueError:
         message = "TOKEN_KEYS holds something that is not a Fernet key (32 bytes, URL-safe base64)."
         raise TokenKeyMissing(message) from None

@@ -40,6 +40,10 @@ _BOOT_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 # after which the most impatient common servers close.
 IDLE_SECONDS = 2.0
 
+# X's largest answer, a page of 1,000 users, is below a megabyte. Counted unpacked: a few kilobytes
+# may unpack to gigabytes.
+LARGEST_ANSWER = 16_000_000
+
 # close() then resets the connection and throws away what was not sent yet, also when the kernel
 # closes it for a dead process.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -94,6 +98,7 @@ class Exchange:
     timeouts: Timeouts
     deadline: CallDeadline | None = None
     wrote: bool = False  # from here on a byte may have left us
+    response: requests.Response | None = None  # once its status is known
     _connect_by: float = field(default=0.0, init=False)
     _answer_by: float = field(default=0.0, init=False)
 
@@ -298,7 +303,8 @@ class XAdapter(HTTPAdapter):
         """Send within the totals of the current exchange and read the whole answer.
 
         An answer whose status came but whose body did not is returned without body, since the
-        status alone says whether X took the request.
+        status alone says whether X took the request. So it is noted on the exchange at once,
+        whatever becomes of it on its way up.
         """
         exchange = _exchange.get()
         request.url = self._base_url + (request.url or "").removeprefix(TWEEPY_HOST)
@@ -306,12 +312,24 @@ class XAdapter(HTTPAdapter):
         kwargs["stream"] = True
         kwargs["proxies"] = {}
         response = super().send(request, *args, **kwargs)
+        exchange.response = response
         try:
-            response.content  # noqa: B018 - reading it is the point
+            body = _whole(response)
         except (requests.RequestException, OSError):
-            response._content = b""  # requests offers no other way
+            body = b""
             response.raw.close()
+        response._content = body  # requests offers no other way
         return response
+
+
+def _whole(response: requests.Response) -> bytes:
+    """Read a body to its end, unpacked. Raises where it ends early or is larger than any answer."""
+    body = bytearray()
+    for part in response.iter_content(65_536):
+        body += part
+        if len(body) > LARGEST_ANSWER:
+            raise requests.exceptions.ContentDecodingError("larger than any answer of X")
+    return bytes(body)
 
 
 class XSession(requests.Session):

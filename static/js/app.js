@@ -6,6 +6,7 @@ import "./requests.js";
 import "./shortcuts.js";
 import "./chrome.js";
 import "./times.js";
+import "./copy.js";
 import { watchAnnouncements } from "./announce.js";
 import { startComposer } from "./composer.js";
 

@@ -21,6 +21,8 @@ from outreach.delivery import actions as deliveries
 from outreach.drafts import actions as drafts
 from outreach.ground.scope import WorkspaceRow
 from outreach.x import actions as x
+from outreach.x import connections
+from outreach.x.models import XApp
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +31,8 @@ pytestmark = pytest.mark.django_db
 OPEN_TO_ALL = {
     "home": "sends on to where one belongs",
     "healthz": "says only that the process answers",
+    "x_callback": "X's way back; signed in, and the state says which workspace's view finishes",
+    "x_webhook": "X calls, and proves itself by a signature",
     "accounts:sign_in": "the way in",
     "accounts:sign_out": "the way out",
     "accounts:invitation": "the way in; the token decides",
@@ -51,7 +55,7 @@ NAMES = [name for _, name, _ in BELOW]
 
 
 def url_of(name: str, slug: str, number: int = 1) -> str:
-    ids = ["draft_id", "revision_id", "customer_id", "account_id", "delivery_id"]
+    ids = ["draft_id", "revision_id", "customer_id", "account_id", "delivery_id", "app_id"]
     route = next(route for route, each, _ in BELOW if each == name)
     values = {each: number for each in ids if f"<int:{each}>" in route}
     return reverse(name, kwargs={"slug": slug} | values)
@@ -96,7 +100,7 @@ def public_functions(module):
     }
 
 
-ACTIONS = [name for name in rooms() if name.endswith(".actions")]
+ACTIONS = [name for name in rooms() if name.endswith((".actions", ".x.connections"))]
 
 
 def test_the_walk_finds_the_rooms():
@@ -338,6 +342,9 @@ def two(house):
     letter = factories.delivery(house)
     other = factories.house()
     factories.delivery(other)
+    connections.bring_app(
+        house.administrator, name="Ours", client_id="ours", client_secret="our secret"
+    )
     return house, letter, other
 
 
@@ -358,6 +365,9 @@ def test_no_action_touches_another_workspaces_rows(two):
     house, letter, other = two
     waiting = factories.submitted(house)
     boss = other.administrator
+    app = XApp.objects.get(workspace=house.workspace)
+    way = {"state": "state", "verifier": "verifier"}
+    consent = connections.begin_consent(house.administrator, app_id=None, account_id=None, **way)
     draft, words, theirs = factories.draft(house), drafts.Words("Hi"), other.customer()
     before, events = everything(), AuditEvent.objects.count()
     attempts = [
@@ -386,6 +396,15 @@ def test_no_action_touches_another_workspaces_rows(two):
         ),
         lambda: x.pause_account(boss, house.account.pk),
         lambda: x.resume_account(boss, house.account.pk),
+        lambda: connections.begin_consent(boss, app_id=app.pk, account_id=None, **way),
+        lambda: connections.begin_consent(boss, app_id=None, account_id=house.account.pk, **way),
+        lambda: connections.use_consent(boss, consent.pk),
+        lambda: connections.connect_account(
+            boss, app_id=app.pk, x_user_id=1, handle="a", name="A", pair=x.Pair("token")
+        ),
+        lambda: connections.erase_tokens(boss, house.account.pk),
+        lambda: connections.change_app(boss, app.pk, name="Mine", secrets={}),
+        lambda: x.set_cap(boss, house.account.pk, monthly_cap=1, warn_percent=80),
     ]
     for number, attempt in enumerate(attempts):
         with pytest.raises(ObjectDoesNotExist) as refused:
@@ -393,7 +412,11 @@ def test_no_action_touches_another_workspaces_rows(two):
         assert type(refused.value).__name__ == "DoesNotExist", number
     assert (everything(), AuditEvent.objects.count()) == (before, events)
     # A new action of a member's must be tried here too.
-    takes_no_id = {"accounts.actions.change_profile", "accounts.actions.invite"}
+    takes_no_id = {
+        "accounts.actions.change_profile",
+        "accounts.actions.invite",
+        "outreach.x.connections.bring_app",
+    }
     assert set(MEMBER_ACTIONS) - takes_no_id == {
         "outreach.customers.actions.record_permission",
         "outreach.customers.actions.suppress",
@@ -407,6 +430,12 @@ def test_no_action_touches_another_workspaces_rows(two):
         "outreach.drafts.actions.undo_approval",
         "outreach.x.actions.pause_account",
         "outreach.x.actions.resume_account",
+        "outreach.x.actions.set_cap",
+        "outreach.x.connections.begin_consent",
+        "outreach.x.connections.change_app",
+        "outreach.x.connections.connect_account",
+        "outreach.x.connections.erase_tokens",
+        "outreach.x.connections.use_consent",
     }
 
 
@@ -421,6 +450,7 @@ def test_another_workspaces_row_is_not_there_through_any_address(two):
         "customer_id": letter.customer_id,
         "account_id": house.account.pk,
         "delivery_id": letter.pk,
+        "app_id": XApp.objects.get(workspace=house.workspace).pk,
     }
     posted = {
         "text": "Hi",

@@ -14,6 +14,7 @@ from outreach.audit.models import AuditEvent
 from outreach.delivery import claim, outcomes, sender, tasks
 from outreach.delivery.models import AccountPace, AppPace, Attempt, Delivery
 from outreach.ground.clock import now
+from outreach.x import refreshing
 from outreach.x.client import CallDeadline, SentDM
 from outreach.x.errors import (
     AccountLocked,
@@ -150,7 +151,7 @@ def test_two_attempts_never_share_one_message(house, delivery, claimed):
         (NotCalled("deadline_passed"), "queued", "deadline_passed", "not_called",
          "X could not be reached."),
         (TokenRefused("token_refused", status=401), "queued", "token_refused", "not_sent",
-         outcomes.RECONNECT),
+         outcomes.RENEWING),
         (AccountLocked("account_locked", status=403), "queued", "account_locked", "not_sent",
          outcomes.LOCKED),
         (PaymentNeeded("payment_needed", status=402), "queued", "payment_needed", "not_sent",
@@ -263,19 +264,20 @@ def test_an_unpaid_app_never_opens_before_its_limit_does(house, claimed):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (TokenRefused("token_refused", status=401), outcomes.RECONNECT),
+        # Its account has no refresh token.
+        (TokenRefused("token_refused", status=401), refreshing.REVOKED),
         (AccountLocked("account_locked", status=403), outcomes.LOCKED),
     ],
 )
 def test_what_no_letter_of_the_account_can_pass_pauses_it(house, claimed, error, reason):
-    outcomes.stop_for(error, house.account)
+    outcomes.stop_for(error, house.account, generation=house.account.token.generation)
     house.account.refresh_from_db()
     assert (house.account.state, house.account.paused_reason) == ("paused", reason)
 
 
 def test_other_answers_leave_the_account_alone(house, claimed):
     for error in (Unknown("server_error"), never(NeverReason.SPAM), limited(), NotCalled("x")):
-        outcomes.stop_for(error, house.account)
+        outcomes.stop_for(error, house.account, generation=house.account.token.generation)
     house.account.refresh_from_db()
     assert house.account.state == "connected"
 

@@ -316,9 +316,11 @@ def test_what_x_did_not_say_is_not_taken_for_a_no(world, sandbox, monkeypatch):
 
 
 def test_a_token_that_no_key_opens_pauses_the_account_with_a_reason(world, settings):
-    factories.delivery(world, world.customers[0])
+    delivery = factories.delivery(world, world.customers[0])
     settings.TOKEN_KEYS = [Fernet.generate_key().decode()]
     for _ in range(2):
-        assert sender.send_due(world.account.pk) is None
+        sender.send_due(world.account.pk)
     world.account.refresh_from_db()
+    delivery.refresh_from_db()
     assert (world.account.state, world.account.paused_reason) == ("paused", sender.UNREADABLE)
+    assert (delivery.state, delivery.reason) == ("queued", sender.UNREADABLE)

@@ -25,7 +25,9 @@ LISTS = {
         "customers/", "customers/?filter=stopped", "customers/?q=nobody-at-all", "settings/x/",
     ),
     "ruth": ("", "review/"),
-    "sam": ("settings/", "settings/profile/", "settings/x/", "settings/audit/"),
+    "sam": (
+        "settings/", "settings/profile/", "settings/x/", "settings/x/guide/",
+        "settings/x/apps/new/", "settings/audit/"),
 }  # fmt: skip
 # One of the demo's letters for each thing that can have become of a letter; where it is listed.
 LETTERS = {
@@ -125,6 +127,15 @@ def test_nothing_is_wrong_with_the_page_of_a_person(at, kind):
     look_at(jo.page, f"a person, {kind}")
     jo.goto(jo.page.url.partition(cast.SLUG + "/")[2] + "letters/")
     look_at(jo.page, f"letters to a person, {kind}")
+
+
+@pytest.mark.parametrize("key", ["jo", "sam"])
+def test_nothing_is_wrong_with_the_page_of_an_account(at, key):
+    visitor = at(key)
+    visitor.goto("settings/x/")
+    visitor.page.locator("main a.row-link").click()
+    visitor.page.wait_for_url(re.compile(r"/settings/x/\d+/$"))
+    look_at(visitor.page, f"the X account, seen by {key}")
 
 
 def test_nothing_is_wrong_with_the_composer_in_any_state(at, watch, crowd):

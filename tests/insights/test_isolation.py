@@ -8,6 +8,7 @@ from django.urls import reverse
 from outreach.customers.actions import suppress
 from outreach.drafts import actions as drafts
 from outreach.drafts.models import Decision
+from outreach.x.models import XApp
 from tests import factories
 from tests.accounts.test_access import BELOW
 from tests.factories import WORDS
@@ -46,6 +47,7 @@ def two(house):
         draft = factories.draft(of, people[4])
         drafts.save(of.marketer, draft.pk, version=1, words=drafts.Words(words, word, word, word))
         suppress(of.marketer, people[4].pk, reason=f"said {word}")
+        XApp.objects.create(workspace=of.workspace, name=f"App {word}", client_id=f"client-{word}")
     return house, other
 
 
@@ -60,6 +62,7 @@ def test_no_page_leaks(two):
         "customer_id": [customer.pk for customer in house.customers],
         "account_id": [house.account.pk],
         "delivery_id": Delivery.objects.of(house.marketer).values_list("pk", flat=True),
+        "app_id": [XApp.objects.get(workspace=house.workspace).pk],
     }
     browser = factories.browser(house.administrator)
     shown = 0

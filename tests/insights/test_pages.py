@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -18,6 +18,7 @@ from outreach.drafts.models import Decision
 from outreach.ground.clock import now
 from outreach.insights import queries
 from outreach.x import actions as x
+from outreach.x.models import PausedBy, XAccount, XApp
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +119,20 @@ def test_today_costs_the_same_however_much_there_is(house):
                 assert browser.get(url).status_code == 200
             counts[number].append(len(run))
     assert counts == [[found[0]] * 3 for found in counts]
+
+
+def test_what_only_an_administrator_can_mend_waits_for_them(house):
+    with transaction.atomic():
+        account = XAccount.everywhere.select_for_update().get(pk=house.account.pk)
+        x.pause(account, PausedBy.REVOKED, "The consent was taken back at X.", actor_id=None)
+    month = now().astimezone(UTC).date().replace(day=1)
+    XApp.objects.filter(pk=house.account.app_id).update(warned_for=month)
+    titles = [row.title for row in today(house.administrator).context["waiting"]]
+    assert titles == [
+        f"Letters from @{house.account.handle} wait",
+        "This month’s cost at X nears its cap",
+    ]
+    assert today(house.manager).context["waiting"] == []
 
 
 def test_no_more_than_five_of_a_kind_are_listed(house):

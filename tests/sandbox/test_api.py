@@ -294,3 +294,74 @@ def test_every_answer_carries_an_id_of_the_request(world, token):
         for bearer in (token, None, token)
     }
     assert len(ids) == 3
+
+
+def test_somebody_suspended_is_an_error_among_the_found(world, token):
+    world.suspend(BOB)
+    for path in (f"/2/users?ids={ANN},{BOB}", "/2/users/by?usernames=ann,bob"):
+        answer = world.api("GET", path, token).json()
+        assert [user["username"] for user in answer["data"]] == ["ann"]
+        (error,) = answer["errors"]
+        assert error["detail"].startswith("User has been suspended")
+    world.follow(BOB, BRAND)
+    followers = world.api("GET", f"/2/users/{BRAND}/followers", token).json()
+    assert [user["username"] for user in followers["data"]] == ["ann"]
+    world.suspend(BOB, False)
+    followers = world.api("GET", f"/2/users/{BRAND}/followers", token).json()
+    assert [user["username"] for user in followers["data"]] == ["ann", "bob"]
+
+
+def test_nobody_writes_to_somebody_suspended(world, token):
+    world.suspend(ANN)
+    answer = world.api("POST", SEND_ANN, token, json={"text": "x"})
+    assert answer.status_code == 403
+    assert answer.json()["detail"].startswith("User has been suspended")
+    assert world.dms() == []
+
+
+def test_an_account_that_is_suspended_may_do_nothing(world, token):
+    world.suspend(BRAND)
+    for method, path in (("POST", SEND_ANN), ("GET", "/2/users/me"), ("GET", "/2/dm_events")):
+        answer = world.api(method, path, token, json={"text": "x"})
+        assert (answer.status_code, answer.json()["code"]) == (403, 64)
+    world.suspend(BRAND, False)
+    assert world.api("POST", SEND_ANN, token, json={"text": "x"}).status_code == 201
+
+
+def test_muting_is_known_to_who_mutes_and_changes_nothing_else(world, token):
+    world.control("mute", source=BRAND, target=ANN)
+    path = f"/2/users?ids={ANN}&user.fields=connection_status,receives_your_dm"
+    (user,) = world.api("GET", path, token).json()["data"]
+    assert user["connection_status"] == ["following", "followed_by", "muting"]
+    assert user["receives_your_dm"] is True
+    world.control("mute", source=BRAND, target=ANN, muted=False)
+    (user,) = world.api("GET", path, token).json()["data"]
+    assert "muting" not in user["connection_status"]
+
+
+def test_every_answer_to_a_known_caller_tells_of_the_limits(world, token):
+    scopeless = world.issue_token(BRAND, scopes=[])
+    answers = [
+        world.api("POST", SEND_ANN, token, json={"text": "x"}),
+        world.api("POST", SEND_ANN, token, json={"text": ""}),
+        world.api("POST", SEND_ANN, token, data=b"x" * 1_000_001),
+        world.api("POST", SEND_ANN, scopeless, json={"text": "x"}),
+        world.api("POST", "/2/dm_conversations/with/77/messages", token, json={"text": "x"}),
+        world.api("POST", SEND_ANN, "sandbox-bearer", json={"text": "x"}),
+    ]
+    assert [answer.status_code for answer in answers] == [201, 400, 413, 403, 404, 403]
+    left = [answer.headers.get("x-rate-limit-remaining") for answer in answers]
+    assert left == ["14", "13", "12", "11", "10", None]
+    day = [answer.headers["x-app-limit-24hour-remaining"] for answer in answers]
+    assert day == ["1439", "1438", "1437", "1436", "1435", "1434"]
+
+
+def test_a_picture_is_where_the_look_up_says(world, token):
+    path = f"/2/users?ids={ANN},{BOB}&user.fields=profile_image_url"
+    users = world.api("GET", path, token).json()["data"]
+    pictures = [world.http.get(user["profile_image_url"]) for user in users]
+    for picture in pictures:
+        assert picture.headers["content-type"] == "image/png"
+        assert picture.content.startswith(b"\x89PNG")
+    assert pictures[0].content != pictures[1].content
+    assert world.http.get(f"{world.base_url}/avatars/77.png").status_code == 404

@@ -25,6 +25,22 @@ from outreach.sandbox.state import open_state
         ("tokens", {"scopes": ["everything"]}),
         ("limits", {"limits": 5}),
         ("accept_dms", {"user_id": 1, "accepts": True}),
+        ("suspend", {"user_id": 1}),
+        ("suspend", {"user_id": 1, "suspended": True}),
+        ("mute", {"source": 1, "target": 2}),
+        ("expire_token", {"token": "none"}),
+        ("revoke_consent", {"user_id": 1}),
+        ("revoke_consent", {"user_id": 1, "client_id": "none"}),
+        ("oauth", {"access_seconds": 0}),
+        ("oauth", {"access_seconds": "1"}),
+        ("oauth", {"x_words": 1}),
+        ("oauth", {"shoe_size": 1}),
+        ("apps", {"apps": [{}]}),
+        ("apps", {"apps": [{"client_id": ""}]}),
+        ("apps", {"apps": [{"client_id": "a", "redirect_uris": ["/x/"]}]}),
+        ("apps", {"apps": [{"client_id": "a", "bearer_token": "sandbox-bearer"}]}),
+        ("usage_cap", {"resources": -1}),
+        ("usage_cap", {"resources": 1, "app": "none"}),
         ("write", {"sender": 1, "recipient": 2, "text": "x"}),
     ],
 )
@@ -77,3 +93,50 @@ def test_a_failed_write_leaves_the_world_as_it_was(tmp_path):
 def test_the_state_file_is_its_owner_s_alone(tmp_path):
     open_state(tmp_path / "deep" / "world.sqlite3").close()
     assert (tmp_path / "deep" / "world.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_app_is_made_and_changed_by_its_client_id(sandbox):
+    made = sandbox.put_app(
+        "mine",
+        name="Mine",
+        client_secret="s",
+        bearer_token="b",
+        consumer_secret="c",
+        redirect_uris=["https://mine.example/back"],
+        credits=5,
+    )
+    assert (made["name"], made["credits"], made["spending_cap"]) == ("Mine", 5.0, None)
+    sandbox.add_user(1, "ann")
+    assert sandbox.api("GET", "/2/users?ids=1", "b").status_code == 200
+    changed = sandbox.put_app("mine", credits=None)
+    assert (changed["client_secret"], changed["credits"]) == ("s", None)
+    # The default one is there in every world.
+    sandbox.reset()
+    answer = sandbox.http.get(f"{sandbox.base_url}/_sandbox/apps").json()["apps"]
+    assert [app["client_id"] for app in answer] == ["sandbox-client"]
+
+
+def test_the_ledger_is_read_in_pages_with_counts(sandbox):
+    sandbox.add_user(1, "brand")
+    sandbox.add_user(2, "ann")
+    sandbox.befriend(1, 2)
+    token = sandbox.issue_token(1)
+    sent = [str(sandbox.write(2, 1, str(number))) for number in range(4)]
+    path = "/2/dm_conversations/with/2/messages"
+    sent.append(sandbox.api("POST", path, token, json={"text": "x"}).json()["data"]["dm_event_id"])
+    found, after, pages = [], "0", 0
+    while after is not None:
+        query = {"after": after, "limit": 2}
+        page = sandbox.http.get(f"{sandbox.base_url}/_sandbox/ledger", params=query).json()
+        found += [dm["id"] for dm in page["dms"]]
+        after, pages = page["next_after"], pages + 1
+    assert (found, pages) == (sent, 3)
+    assert page["counts"] == {
+        "dms": 5,
+        "dms_by_app": {"sandbox-client": 1},
+        "dms_on_phone": 4,
+        "users": 2,
+        "follows": 2,
+        "blocks": 0,
+    }
+    assert [dm["id"] for dm in sandbox.ledger()] == sent

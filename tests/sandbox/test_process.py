@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 import requests
@@ -146,3 +149,28 @@ def test_its_log_holds_no_token_and_no_text(own):
     own.process.send_signal(signal.SIGTERM)
     printed, _ = own.process.communicate(timeout=20)
     assert printed == ""
+
+
+def test_a_file_of_an_older_version_is_emptied_and_says_so(own):
+    populate(own)
+    own.stop()
+    with closing(sqlite3.connect(own.state_file)) as file:
+        file.execute("DROP TABLE apps")
+        file.execute("ALTER TABLE tokens DROP COLUMN issued_at")
+        file.execute("PRAGMA user_version = 0")
+    own.start()
+    assert own.http.get(f"{own.base_url}/_sandbox/ledger").json()["counts"]["users"] == 0
+    token = populate(own)
+    assert own.api("POST", SEND_ANN, token, json={"text": "x"}).status_code == 201
+    own.stop()
+    own.start()
+    assert len(own.dms()) == 1
+
+
+def test_a_file_that_is_new_to_several_processes_at_once_is_made_once(tmp_path):
+    path = tmp_path / "world.sqlite3"
+    with ThreadPoolExecutor(8) as pool:
+        states = list(pool.map(lambda _: open_state(path), range(8)))
+    assert [len(state.apps()) for state in states] == [1] * 8
+    for state in states:
+        state.close()

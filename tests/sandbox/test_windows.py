@@ -28,7 +28,10 @@ def window(limit, seconds=900.0, per="user", header="x-rate-limit"):
 
 def test_the_numbers_are_x_s():
     found = {
-        (name, item.per, item.seconds): item.limit for name, all_ in LIMITS.items() for item in all_
+        (name, item.per, item.seconds): item.limit
+        for name, all_ in LIMITS.items()
+        for item in all_
+        if not name.startswith(("activity_", "webhooks"))
     }
     assert found == {
         ("send_dm", "user", QUARTER): 15,

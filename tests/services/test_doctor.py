@@ -3,15 +3,19 @@ import os
 import subprocess
 import sys
 import time
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
 
+from outreach.ground.clock import now
 from outreach.services import checks
 from outreach.services.checks import State
 from outreach.services.paths import CHECKOUT
+from outreach.x.models import ActivityEvent, Stream
+from tests import factories
 
 
 @pytest.mark.django_db
@@ -110,3 +114,36 @@ def test_it_says_so_when_the_database_does_not_answer(tmp_path):
     line = next(line for line in told.stdout.splitlines() if " database: " in line)
     assert line.startswith("mend        database: PostgreSQL does not answer: ")
     assert line.endswith(" → check DATABASE_URL and the server")
+
+
+@pytest.mark.django_db
+def test_whether_x_is_heard_is_judged_by_when_anything_last_came():
+    assert checks.listener().what == "no X account is connected"
+    account = factories.house().account
+    assert checks.listener().what == f"nothing was ever heard from X through app {account.app_id}"
+    stream = Stream.objects.create(app_id=account.app_id, heard_at=now() - timedelta(hours=1))
+    assert checks.listener().what == "nothing was heard from X for 3,600 seconds"
+    stream.heard_at = now()
+    stream.save()
+    assert checks.listener() == checks.ok("hears X for 1 app")
+    stream.failure = "X cannot be reached."
+    stream.save()
+    assert checks.listener().state is State.MEND
+    assert checks.listener().what == f"X app {account.app_id}: X cannot be reached."
+
+
+@pytest.mark.django_db
+def test_events_that_were_given_up_are_named():
+    assert checks.events() == checks.ok("all took effect")
+    account = factories.house().account
+    ActivityEvent.objects.create(
+        event_uuid="1",
+        app_id=account.app_id,
+        account=account,
+        kind="follow.follow",
+        payload={},
+        via="stream",
+        handled_at=now(),
+        failure="ValueError",
+    )
+    assert checks.events().what == "1 given up, the last a follow.follow (ValueError)"

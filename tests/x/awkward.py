@@ -72,6 +72,7 @@ class Awkward:
         self.tls = tls
         self.visits: list[Visit] = []
         self._threads: list[threading.Thread] = []
+        self._starting = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
 
     @property
@@ -99,7 +100,9 @@ class Awkward:
 
     def join(self) -> None:
         """Wait until every script came to its end."""
-        for thread in list(self._threads):
+        with self._starting:
+            started = list(self._threads)
+        for thread in started:
             thread.join(timeout=10)
             assert not thread.is_alive()
 
@@ -112,8 +115,9 @@ class Awkward:
             visit = Visit(sock, len(self.visits) + 1)
             self.visits.append(visit)
             thread = threading.Thread(target=self._serve, args=(visit,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            with self._starting:
+                self._threads.append(thread)
+                thread.start()
 
     def _serve(self, visit: Visit) -> None:
         try:

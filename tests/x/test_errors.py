@@ -10,6 +10,7 @@ import pytest
 
 from outreach.x.errors import (
     TABLE,
+    About,
     AccountLocked,
     LimitedUntil,
     NeverReason,
@@ -22,6 +23,7 @@ from outreach.x.errors import (
     Unknown,
     XError,
     error_for,
+    error_within,
     read_answer,
 )
 from outreach.x.limits import Limit, Limits
@@ -38,18 +40,55 @@ def legacy(code: int, message: str = "") -> dict[str, Any]:
 # One example for each row of TABLE, in its order: status, body, error, kind.
 EXAMPLES: list[tuple[int, Any, type[XError], str]] = [
     (409, {"title": "Conflict", "status": 409}, Unknown, "ambiguous_status"),
-    (402, None, PaymentNeeded, "payment_needed"),
+    (
+        403,
+        {
+            "title": "SpendCapReached",
+            "detail": "Your enrolled account has reached its billing cycle spend cap.",
+            "type": T + "credits",
+        },
+        PaymentNeeded,
+        "spending_capped",
+    ),
+    (403, REFUSED | {"detail": "The spending limit is reached."}, PaymentNeeded, "spending_capped"),
     (403, {"title": "CreditsDepleted", "type": T + "credits"}, PaymentNeeded, "credits_used_up"),
+    (402, None, PaymentNeeded, "payment_needed"),
     (429, {"title": "UsageCapExceeded", "type": X + "usage-capped"}, PaymentNeeded, "usage_capped"),
     (429, {"detail": "Usage cap exceeded: Monthly product cap"}, PaymentNeeded, "usage_capped"),
-    (403, {"detail": "Your account reached its Spend Cap."}, PaymentNeeded, "spending_capped"),
+    (
+        403,
+        {
+            "title": "Client Forbidden",
+            "detail": "Use keys of an app that is attached to a Project.",
+            "reason": "client-not-enrolled",
+            "required_enrollment": "Appropriate Level of API Access",
+            "type": T + "client-forbidden",
+        },
+        PaymentNeeded,
+        "not_enrolled",
+    ),
+    (
+        429,
+        {
+            "title": "ConnectionException",
+            "connection_issue": "TooManyConnections",
+            "type": X + "streaming-connection",
+        },
+        TryLater,
+        "too_many_streams",
+    ),
     (429, {"title": "Too Many Requests", "status": 429}, LimitedUntil, "rate_limited"),
+    (403, {"type": X + "rate-limit-exceeded"}, LimitedUntil, "rate_limited"),
     (400, legacy(88, "Rate limit exceeded"), LimitedUntil, "rate_limited"),
     (403, legacy(326), AccountLocked, "account_locked"),
     (403, legacy(64), AccountLocked, "account_suspended"),
     (
         403,
-        REFUSED | {"detail": "This account is temporarily locked. Log in to unlock it."},
+        REFUSED
+        | {
+            "detail": "To protect our users from spam and other malicious activity, this account is"
+            " temporarily locked. Log in to unlock it."
+        },
         AccountLocked,
         "account_locked",
     ),
@@ -58,7 +97,7 @@ EXAMPLES: list[tuple[int, Any, type[XError], str]] = [
     (403, legacy(89, "Invalid or expired token"), TokenRefused, "token_refused"),
     (403, {"type": T + "client-forbidden"}, NeverWill, "no_access"),
     (403, {"type": T + "unsupported-authentication"}, NeverWill, "no_access"),
-    (403, {"type": T + "oauth1-permissions"}, NeverWill, "no_access"),
+    (403, {"type": X + "not-authorized-for-field"}, NeverWill, "no_access"),
     (403, legacy(93), NeverWill, "no_access"),
     (403, REFUSED | {"detail": "The token lacks the Scope dm.write"}, NeverWill, "no_access"),
     (403, legacy(226), NeverWill, "spam"),
@@ -71,6 +110,13 @@ EXAMPLES: list[tuple[int, Any, type[XError], str]] = [
     (403, REFUSED | {"detail": "Flagged as spam"}, NeverWill, "spam"),
     (403, legacy(187), NeverWill, "duplicate"),
     (403, REFUSED | {"detail": "Duplicate content"}, NeverWill, "duplicate"),
+    (
+        403,
+        legacy(151, "There was an error sending your message: You already said that."),
+        NeverWill,
+        "duplicate",
+    ),
+    (403, legacy(354), NeverWill, "bad_request"),
     (403, legacy(63), NeverWill, "suspended"),
     (
         404,
@@ -90,11 +136,16 @@ EXAMPLES: list[tuple[int, Any, type[XError], str]] = [
         "no_dms",
     ),
     (403, REFUSED | {"detail": "You cannot send messages to this user."}, NeverWill, "no_dms"),
+    (400, legacy(151, "There was an error sending your message."), NeverWill, "refused"),
+    (400, {"type": X + "disallowed-resource"}, NeverWill, "refused"),
+    (403, {"type": X + "invalid-request"}, NeverWill, "bad_request"),
+    (403, {"type": X + "resource-unavailable"}, TryLater, "unavailable"),
+    (404, legacy(34, "Sorry, that page does not exist."), TryLater, "no_such_address"),
+    (421, None, TryLater, "gateway"),
+    (403, None, TryLater, "not_from_x"),
     (403, REFUSED | {"detail": "Forbidden"}, NeverWill, "refused"),
     (404, {"title": "Not Found", "type": "about:blank"}, NeverWill, "gone"),
-    (403, None, TryLater, "not_from_x"),
-    (421, None, TryLater, "gateway"),
-    (400, {"type": X + "invalid-request"}, NeverWill, "bad_request"),
+    (400, {"title": "Bad Request", "type": "about:blank"}, NeverWill, "bad_request"),
     (503, {"title": "Service Unavailable"}, Unknown, "server_error"),
     (302, None, Unknown, "unexpected_status"),
 ]
@@ -188,6 +239,85 @@ def test_an_error_carries_nothing_that_x_wrote_in_words():
     error = read(403, {"detail": "secret words", "errors": [{"code": 349, "message": "secret"}]})
     assert "secret" not in repr(vars(error)) + str(error) + repr(error)
     assert error.codes == (349,)
+
+
+PERSONAL = [
+    {"type": X + "resource-not-found", "detail": "Could not find user with id: [2]."},
+    {"type": X + "resource-not-found", "detail": "User has been suspended: [2]."},
+    legacy(136),
+    legacy(349),
+]
+
+
+@pytest.mark.parametrize("document", PERSONAL)
+def test_a_refusal_of_a_call_about_many_says_nothing_about_one_of_them(document):
+    error = error_for(404, body(document), limits=Limits(), writes=False, about=About.MANY)
+    assert (type(error), error.kind) == (TryLater, "unclear")
+
+
+@pytest.mark.parametrize("document", [PERSONAL[1], legacy(63)])
+def test_the_suspended_user_of_a_call_about_the_caller_is_the_caller(document):
+    error = error_for(403, body(document), limits=Limits(), writes=False, about=About.CALLER)
+    assert (type(error), error.kind) == (AccountLocked, "account_suspended")
+
+
+def test_the_sender_s_suspension_is_told_from_the_recipient_s():
+    sender = REFUSED | {"detail": "Your account is suspended and is not permitted to do this."}
+    recipient = REFUSED | {"detail": "User has been suspended: [2]."}
+    assert type(read(403, sender)) is AccountLocked
+    refused = read(403, recipient)
+    assert isinstance(refused, NeverWill)
+    assert refused.reason == NeverReason.SUSPENDED
+
+
+QUOTED = "usage cap, spend cap, your account is suspended, spam, duplicate, scope, permission to DM"
+
+
+def test_words_that_x_quotes_from_a_request_decide_nothing():
+    quoting = {
+        "type": X + "invalid-request",
+        "errors": [{"message": f"The text [{QUOTED}] is odd"}],
+    }
+    assert read(400, quoting).kind == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("problem", "error", "kind"),
+    [
+        ("disallowed-resource", NeverWill, "refused"),
+        ("field-hydration-failure", TryLater, "unavailable"),
+        ("field-unauthorized", NeverWill, "no_access"),
+        ("internal-error", TryLater, "unavailable"),
+        ("invalid-request", NeverWill, "bad_request"),
+        ("not-authorized-for-field", NeverWill, "no_access"),
+        ("not-authorized-for-resource", NeverWill, "refused"),
+        ("resource-not-found", NeverWill, "gone"),
+        ("resource-unavailable", TryLater, "unavailable"),
+    ],
+)
+def test_each_problem_of_x_s_description_means_the_same_whatever_the_4xx(problem, error, kind):
+    for status in (400, 403, 404, 422):
+        found = read(status, {"type": X + problem, "title": "T", "detail": "D"})
+        assert (type(found), found.kind) == (error, kind)
+
+
+@pytest.mark.parametrize(
+    ("document", "error", "kind"),
+    [
+        ({"errors": [PERSONAL[0]]}, NeverWill, "gone"),
+        ({"errors": [PERSONAL[1]]}, NeverWill, "suspended"),
+        ({"errors": [{"type": X + "not-authorized-for-resource"}]}, NeverWill, "refused"),
+        ({"errors": [{"type": X + "internal-error"}]}, TryLater, "unavailable"),
+        ({"errors": [{"type": X + "something-new"}]}, TryLater, "unreadable_answer"),
+        ({"errors": [{"title": "Forbidden"}]}, TryLater, "unreadable_answer"),
+        ({}, TryLater, "unreadable_answer"),
+        (None, TryLater, "unreadable_answer"),
+    ],
+)
+def test_a_success_that_carries_problems_alone_is_what_they_say(document, error, kind):
+    found = error_within(200, body(document), limits=Limits(), request_id="r1")
+    assert type(found) is error
+    assert (found.kind, found.status, found.request_id) == (kind, 200, "r1")
 
 
 def test_a_row_without_conditions_speaks_only_about_4xx():

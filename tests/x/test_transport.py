@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import multiprocessing
 import signal
@@ -14,11 +15,12 @@ import time
 import pytest
 
 from outreach.x import transport
-from outreach.x.client import Timeouts, XClient
-from outreach.x.errors import NeverWill, NotCalled, TryLater, Unknown
+from outreach.x.client import Retries, Timeouts, XClient
+from outreach.x.errors import LimitedUntil, NeverWill, NotCalled, TryLater, Unknown
 from tests.x.awkward import TAKEN, Awkward, Visit, answering
 
 SHORT = Timeouts(connect=0.6, answer=0.6)
+ONCE = Retries(tries=1)
 
 
 def client(server: Awkward, **options) -> XClient:
@@ -189,13 +191,38 @@ def test_noise_instead_of_http_is_unknown(noise):
 
 def test_a_read_without_an_answer_may_be_tried_again():
     with Awkward(Visit.read_request) as server, pytest.raises(TryLater):
-        client(server).users([2])
+        client(server, retries=ONCE).users([2])
 
 
 def test_garbage_for_users_may_be_tried_again():
     with Awkward(answering("200 OK", b"<html>")) as server, pytest.raises(TryLater) as error:
-        client(server).users([2])
+        client(server, retries=ONCE).users([2])
     assert error.value.kind == "unreadable_answer"
+
+
+BIG = gzip.compress(b"[" + b"1," * 20_000_000 + b"1]", 1)
+
+
+def test_an_answer_larger_than_any_of_x_s_is_not_unpacked_to_its_end():
+    script = answering("200 OK", BIG, "Content-Encoding: gzip")
+    with Awkward(script) as server, pytest.raises(TryLater) as error:
+        client(server, retries=ONCE).users([2])
+    assert error.value.kind == "unreadable_answer"
+
+
+@pytest.mark.parametrize("body", [b"not packed at all", gzip.compress(TAKEN)[:30]])
+def test_a_created_whose_body_cannot_be_unpacked_is_sent_without_an_id(body):
+    with Awkward(answering("201 Created", body, "Content-Encoding: gzip")) as server:
+        assert client(server).send_dm(2, "hello").dm_event_id is None
+
+
+@pytest.mark.parametrize("odd", ["soon", "", "1.5", "-1"])
+def test_an_odd_reset_on_a_429_is_still_a_429(odd):
+    """tweepy reads that header too, and trips over it."""
+    script = answering("429 Too Many Requests", b"{}", f"x-rate-limit-reset: {odd}")
+    with Awkward(script) as server, pytest.raises(LimitedUntil) as error:
+        client(server).send_dm(2, "hello")
+    assert (error.value.status, error.value.until) == (429, None)
 
 
 def test_users_that_x_says_nothing_about_are_neither_found_nor_missing():

@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("event_uuid", models.CharField(max_length=64, unique=True)),
+                ("event_uuid", models.CharField(max_length=64)),
                 ("kind", models.CharField(max_length=48)),
                 ("payload", models.JSONField()),
                 (
@@ -66,7 +66,16 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField(db_default=outreach.ground.clock.Now())),
                 ("handled_at", models.DateTimeField(null=True)),
                 ("tries", models.PositiveSmallIntegerField(default=0)),
-                ("failure", models.CharField(blank=True, default="", max_length=100)),
+                ("try_at", models.DateTimeField(help_text="not before; null: at once", null=True)),
+                (
+                    "failure",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="of the last try; stays where we gave up",
+                        max_length=100,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
@@ -211,6 +220,12 @@ class Migration(migrations.Migration):
                 ("expires_at", models.DateTimeField(help_text="null: X did not say", null=True)),
                 ("generation", models.PositiveBigIntegerField(default=1)),
                 ("stored_at", models.DateTimeField(db_default=outreach.ground.clock.Now())),
+                (
+                    "refused_at",
+                    models.DateTimeField(
+                        help_text="when X last refused a pair before its end", null=True
+                    ),
+                ),
                 ("lease", models.UUIDField(null=True)),
                 ("leased_until", models.DateTimeField(null=True)),
             ],
@@ -304,6 +319,13 @@ class Migration(migrations.Migration):
                 default=Decimal("25"),
                 help_text="US dollars in a UTC month",
                 max_digits=9,
+            ),
+        ),
+        migrations.AddField(
+            model_name="xapp",
+            name="warned_for",
+            field=models.DateField(
+                help_text="the month whose warning the administrators have been told", null=True
             ),
         ),
         migrations.AddField(
@@ -508,6 +530,24 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="activityevent",
             index=models.Index(fields=["account", "kind", "-id"], name="event_of_account"),
+        ),
+        migrations.AddConstraint(
+            model_name="activityevent",
+            constraint=models.UniqueConstraint(
+                fields=("event_uuid", "app", "account", "kind"),
+                name="one_row_an_event",
+                nulls_distinct=False,
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="activityevent",
+            index=models.Index(
+                condition=models.Q(
+                    ("handled_at__isnull", False), models.Q(("failure", ""), _negated=True)
+                ),
+                fields=["id"],
+                name="event_given_up",
+            ),
         ),
         migrations.AddIndex(
             model_name="consent",
