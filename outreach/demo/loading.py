@@ -25,9 +25,9 @@ from outreach.demo.letters import LETTERS
 from outreach.demo.past import one_transaction, set_clock_back, wait_for_other_loads
 from outreach.demo.people import Person
 from outreach.ground.clock import now
-from outreach.sandbox.state import ACCOUNT_SCOPES, State, open_state
-from outreach.x.actions import Pair, add_account, replace_token
-from outreach.x.models import XAccount, XToken
+from outreach.sandbox.state import State, open_state
+from outreach.x.actions import add_account, replace_token
+from outreach.x.models import AccountState, XAccount, XToken
 from outreach.x.tokens import TokenKeyMissing, decrypt
 
 # The workspace is the demo, and whole, when this event exists.
@@ -69,9 +69,9 @@ def load() -> Loaded:
                 done = _load(state)
             account = _loaded_account()
             assert account is not None
-        if not _is_connected(state, account):
+        if not _is_whole(state, account):
             with one_transaction():
-                done = _connect_again(state)
+                done = _mend(state)
     return Loaded(done, Customer.objects.of(account).count(), len(LETTERS))
 
 
@@ -90,8 +90,9 @@ def _load(state: State) -> str:
         return "unchanged"
     _refuse_others()
     people = everybody()
-    token = practice.make_world(state, people)
+    practice.make_world(state, people)
     today = now()
+    pair = practice.connect(state, today)
     set_clock_back(OPEN_FOR)
     workspace = _open_shop()
     members = _members()
@@ -101,7 +102,7 @@ def _load(state: State) -> str:
             x_user_id=cast.X_USER_ID,
             handle=cast.HANDLE,
             name=cast.BRAND,
-            pair=Pair(token, scopes=ACCOUNT_SCOPES),
+            pair=pair,
             actor_id=members[cast.SAM.key].user_id,
         )
         rows = _add_customers(workspace, people, members[cast.SAM.key], today)
@@ -122,29 +123,39 @@ def _load(state: State) -> str:
     return "loaded"
 
 
-def _connect_again(state: State) -> str:
-    """Fill a sandbox that does not know the brand, and give the account its new token."""
+def _mend(state: State) -> str:
+    """Fill a sandbox that does not know the brand, and give the account a token that works."""
     wait_for_other_loads()
     account = _loaded_account()
     assert account is not None
-    if _is_connected(state, account):
+    if _is_whole(state, account):
         return "unchanged"
-    token = practice.make_world(state, everybody())
-    rows = {row.handle: row for row in Customer.objects.of(account)}
-    practice.write_messages(state, account, _answers(rows))
-    with transaction.atomic():
-        replace_token(account, pair=Pair(token, scopes=ACCOUNT_SCOPES), actor_id=None)
+    if not _knows_brand(state):
+        practice.make_world(state, everybody())
+        rows = {row.handle: row for row in Customer.objects.of(account)}
+        practice.write_messages(state, account, _answers(rows))
+    if account.state != AccountState.DISCONNECTED:
+        with transaction.atomic():
+            replace_token(account, pair=practice.connect(state, now()), actor_id=None)
     return "mended"
 
 
-def _is_connected(state: State, account: XAccount) -> bool:
-    """Whether the sandbox knows the account's token."""
+def _is_whole(state: State, account: XAccount) -> bool:
+    """Whether the sandbox knows the brand, and lets it in if it is meant to be connected."""
+    if not _knows_brand(state):
+        return False
+    if account.state == AccountState.DISCONNECTED:
+        return True
     try:
-        token = decrypt(XToken.objects.get(pk=account.pk).access_token)
+        decrypt(XToken.objects.get(pk=account.pk).access_token)
     except (TokenKeyMissing, XToken.DoesNotExist):
         return False
-    known = state.token(token)
-    return known is not None and known.user_id == account.x_user_id
+    # Its access token may have ended while nothing ran; the product renews it by itself.
+    return bool(state.consents(account.x_user_id))
+
+
+def _knows_brand(state: State) -> bool:
+    return state.user(cast.X_USER_ID) is not None
 
 
 def _refuse_others() -> None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
 from outreach.customers.models import Basis, Permission
 from outreach.delivery.models import Attempt, Delivery, DeliveryState, Outcome
 from outreach.demo import cast
 from outreach.demo.crowd import everybody
 from outreach.demo.people import Person, Tie
-from outreach.sandbox.state import ACCOUNT_SCOPES, DEFAULT_APP, SNOWFLAKE_EPOCH_MS, State
+from outreach.sandbox.state import DEFAULT_APP, SNOWFLAKE_EPOCH_MS, State
+from outreach.x.actions import Pair
 from outreach.x.client import XUser
 from outreach.x.models import XAccount
 
@@ -28,8 +31,19 @@ def dm_id(moment: datetime, recipient: int) -> int:
     return ((milliseconds - SNOWFLAKE_EPOCH_MS) << 22) | recipient % (1 << 22)
 
 
-def make_world(state: State, people: Iterable[Person]) -> str:
-    """Put the brand and its customers there; returns a new bearer token of the brand.
+def connect(state: State, at: datetime) -> Pair:
+    """What the brand's consent would bring: a new pair of tokens, issued at that moment."""
+    issued = state.issue_pair(cast.X_USER_ID, settings.X_SCOPES)
+    return Pair(
+        access_token=issued.access_token,
+        refresh_token=issued.refresh_token or "",
+        scopes=tuple(settings.X_SCOPES),
+        expires_at=at + timedelta(seconds=issued.seconds),
+    )
+
+
+def make_world(state: State, people: Iterable[Person]) -> None:
+    """Put the brand and its customers there.
 
     What the file says of the brand from an earlier demo, whose database is gone, goes first.
     """
@@ -38,7 +52,6 @@ def make_world(state: State, people: Iterable[Person]) -> str:
         state.add_user(cast.X_USER_ID, cast.HANDLE, cast.BRAND)
         for person in people:
             _add(state, person)
-        return state.issue_token(cast.X_USER_ID, ACCOUNT_SCOPES)
 
 
 def write_messages(state: State, account: XAccount, answers: Mapping[int, str]) -> None:

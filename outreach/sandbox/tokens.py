@@ -85,6 +85,16 @@ class Tokens(Apps, People):
             written = " ".join(sorted(wanted))
             return self._new_token("access", user_id, app, written, _unique(), expires_in)
 
+    def issue_pair(self, user_id: int, scopes: Iterable[str], *, app: str = DEFAULT_APP) -> Issued:
+        """Return what the user's consent would have brought the app, without asking them.
+
+        Raises ValueError for a user that does not exist.
+        """
+        with self.writing():
+            self._need(user_id)
+            self._ensure(app)
+            return self._issue_pair(user_id, app, " ".join(sorted(scopes)), _unique())
+
     def token(self, token: str) -> Token | None:
         """Return what an access token stands for; None for one that is unknown or expired."""
         row = self.connection.execute(

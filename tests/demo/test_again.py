@@ -9,10 +9,12 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 
+from accounts.access import member_of
 from accounts.models import User, Workspace
 from outreach.customers.models import Customer
 from outreach.demo import cast, loading
 from outreach.sandbox.state import open_state
+from outreach.x import connections
 from outreach.x.models import XAccount
 from outreach.x.tokens import decrypt
 from tests import factories
@@ -94,6 +96,15 @@ def test_a_token_that_no_key_opens_is_replaced(demo, settings):
     settings.TOKEN_KEYS = [Fernet.generate_key().decode()]
     assert loading.load().done == "mended"
     assert loading.load().done == "unchanged"
+
+
+def test_an_account_that_was_disconnected_stays_so(demo, sandbox_file):
+    account = XAccount.objects.of(demo).get()
+    sam = member_of(User.objects.get(email=cast.SAM.email), demo.slug)
+    connections.erase_tokens(sam, account.pk)
+    before = world(sandbox_file, ("dms",))
+    assert loading.load().done == "unchanged"
+    assert world(sandbox_file, ("dms",)) == before
 
 
 def test_a_new_database_beside_an_old_sandbox_starts_its_story_anew(db, sandbox_file):

@@ -91,10 +91,10 @@ def test_a_killed_load_leaves_nothing_and_the_next_one_is_whole(place):
     by_letters = [dm.id for dm in state.dms() if dm.app]
     tokens = state.connection.execute("SELECT count(*) FROM tokens").fetchone()[0]
     state.close()
-    # Nothing twice: the letters that were sent, the one that is unsure, one token.
+    # Nothing twice: the letters that were sent, the one that is unsure, one pair of tokens.
     assert len(by_letters) == len(sent) + 1
     assert sent <= set(by_letters)
-    assert tokens == 1
+    assert tokens == 2
 
 
 def test_two_loads_at_once_load_once(place):
