@@ -26,6 +26,7 @@ from outreach.sandbox.state import State
 HOME = "/_sandbox/"
 PAGES = "/_sandbox/people/"
 FOUND = 20  # people on one page
+OFFERED = 6  # of them where nobody is looked for
 BRANDS = 5
 
 View = Callable[[Request], Awaitable[Response]]
@@ -66,7 +67,7 @@ async def home(request: Request) -> Response:
     return page(
         "desk.html",
         words=words,
-        people=state.search_users(words, FOUND),
+        people=state.search_users(words, FOUND if words.strip() else OFFERED),
         apps=[(app, state.counter.standing(None, app.client_id, now)) for app in state.apps()],
         limits=state.counter.limits(),
         dollars=_dollars,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import launch_options
+from tests.sandbox.test_oauth import ASKED, BACK
 
 BRAND, ANN = 1, 2
 TALK = "/phone/ann/with/brand/"
+CONSENT = f"/i/oauth2/authorize?{urlencode(ASKED)}"
 
 pytestmark = pytest.mark.e2e
 
@@ -85,6 +88,28 @@ def test_a_new_conversation_appears_in_the_list(world, page):
     expect(page.locator(".bubble .words")).to_have_text("Good morning")
 
 
+@pytest.mark.parametrize(("button", "told"), [("Authorize app", "code="), ("Cancel", "error=")])
+def test_the_consent_page_leads_back_to_the_app(world, page, button, told):
+    page.route(f"{BACK}**", lambda route: route.fulfill(body="The app"))
+    page.goto(world.base_url + CONSENT)
+    page.get_by_role("radio", name="Thread & Ink").check()
+    page.get_by_role("button", name=button).click()
+    page.wait_for_url(f"{BACK}**")
+    assert told in page.url
+
+
+def test_the_control_page_changes_the_world(world, page):
+    page.goto(f"{world.base_url}/_sandbox/")
+    page.get_by_label("Beginning of a name or handle").fill("riv")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Ann River").click()
+    page.get_by_role("button", name="Close DMs").click()
+    expect(page.get_by_role("button", name="Open DMs")).to_be_visible()
+    token = world.issue_token(BRAND)
+    sent = world.api("POST", f"/2/dm_conversations/with/{ANN}/messages", token, json={"text": "x"})
+    assert sent.status_code == 403
+
+
 def test_it_works_without_a_script(world, browser):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -111,7 +136,13 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(world, browser, scheme, width)
     )
     page = context.new_page()
     world.write(ANN, BRAND, "W" * 300)
-    for path in ("/phone/", "/phone/ann/", TALK, "/phone/ann/find?to=nobody", "/phone/nobody/"):
+    token = world.issue_token(BRAND)
+    world.api("GET", "/2/dm_events", token)
+    world.control("faults", rules=[{"endpoint": "users", "fault": "error_after"}])
+    world.api("GET", "/2/users?ids=1", token)
+    desk = ("/_sandbox/", "/_sandbox/people/ann", "/_sandbox/people/brand")
+    phones = ("/phone/", "/phone/ann/", TALK, "/phone/ann/find?to=nobody", "/phone/nobody/")
+    for path in (*phones, "/phone/brand/", CONSENT, *desk):
         page.goto(world.base_url + path)
         found = Axe().run(page).response["violations"]
         assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
