@@ -27,6 +27,7 @@ from outreach.delivery.models import (
     DeliveryState,
     SendingPolicy,
 )
+from outreach.drafts.policy_queries import newest_version, read_again, terms_of
 from outreach.ground.clock import now as clock_now
 from outreach.ground.writes import engine_action
 from outreach.x.models import AccountState, XAccount
@@ -137,7 +138,9 @@ def _next_look(x_account_id: int) -> datetime | None:
 
 def _facts(delivery: Delivery, account: XAccount, customer: Customer, now: datetime) -> Facts:
     """Everything the gates ask, read after the locks."""
-    policy = SendingPolicy.everywhere.get(pk=delivery.workspace_id)
+    policy = SendingPolicy.everywhere.annotate(guidance_version=newest_version("pk")).get(
+        pk=delivery.workspace_id
+    )
     relationship = Relationship.everywhere.filter(x_account=account, customer=customer).first()
     suppression = Suppression.everywhere.filter(
         workspace_id=delivery.workspace_id, x_user_id=delivery.recipient_x_user_id
@@ -158,6 +161,7 @@ def _facts(delivery: Delivery, account: XAccount, customer: Customer, now: datet
         leave_by=delivery.leave_by,
         customer=customer.first_name or customer.name,
         approved=not delivery.approval.undone_at,
+        guidance_stops=_stopped_by_guidance(delivery, customer, account, policy.guidance_version),
         account_paused=_why_not_now(account),
         suppressed=suppression.reason if suppression else "",
         has_permission=Permission.everywhere.filter(
@@ -180,6 +184,17 @@ def _facts(delivery: Delivery, account: XAccount, customer: Customer, now: datet
         closes=policy.window_closes,
         zone=customer.zone(account.workspace.zone),
     )
+
+
+def _stopped_by_guidance(
+    delivery: Delivery, customer: Customer, account: XAccount, version: int
+) -> str:
+    """Why guidance would not let the frozen words pass now; it is asked only of a newer policy."""
+    if delivery.approval.policy_version >= version:
+        return ""
+    terms = terms_of(delivery, customer)
+    _, why = read_again(terms, delivery.revision, customer, account.workspace)
+    return why
 
 
 def _why_not_now(account: XAccount) -> str:

@@ -14,6 +14,12 @@ export function startComposer(form) {
   composer.show();
 }
 
+/** What counts against the house limit: the line on how to stop, at the end, does not. */
+function withoutEnd(text, line) {
+  const body = text.trimEnd();
+  return line && body.endsWith(line) ? body.slice(0, -line.length).trimEnd() : text;
+}
+
 class Composer {
   constructor(form) {
     this.form = form;
@@ -26,6 +32,7 @@ class Composer {
       handle: form.dataset.handle,
     };
     this.limit = Number(form.dataset.limit);
+    this.stopLine = form.dataset.stopLine;
     this.ranges = [];
     this.fixes = [];
     this.drawn = this.area.value;
@@ -105,7 +112,7 @@ class Composer {
 
   showCount() {
     const received = fill(this.area.value, this.values);
-    const length = countPoints(received);
+    const length = countPoints(withoutEnd(received, this.stopLine));
     const over = length > this.limit;
     this.form.querySelector("[data-count]").textContent = length.toLocaleString("en");
     this.form.querySelector("[data-count-tone]").classList.toggle("mend", over);

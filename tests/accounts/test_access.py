@@ -96,7 +96,7 @@ def public_functions(module):
     }
 
 
-ACTIONS = [name for name in rooms() if name.endswith(".actions")]
+ACTIONS = [name for name in rooms() if name.endswith("actions")]
 
 
 def test_the_walk_finds_the_rooms():
@@ -106,6 +106,7 @@ def test_the_walk_finds_the_rooms():
     assert {"outreach.drafts.actions", "outreach.delivery.actions", "outreach.x.actions"} < set(
         ACTIONS
     )
+    assert "outreach.drafts.policy_actions" in ACTIONS
 
 
 @pytest.mark.parametrize("name", ACTIONS)

@@ -19,6 +19,7 @@ OPEN = Facts(
     leave_by=NOW + 3 * DAY,
     customer="Maria",
     approved=True,
+    guidance_stops="",
     account_paused="",
     suppressed="",
     has_permission=True,

@@ -6,10 +6,10 @@ a letter that guidance calls spam is approved only by a manager who agrees with 
 
 import django.db.models.deletion
 import django.db.models.manager
-import outreach.ground.clock
 from django.conf import settings
 from django.db import migrations, models
 
+import outreach.ground.clock
 from outreach.ground.sql import append_only, frozen_columns
 
 # A trigger and no key: version 0, the defaults, is no row. Policies are never removed, so looking
