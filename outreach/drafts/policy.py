@@ -180,7 +180,7 @@ def choices() -> list[tuple[str, list[tuple[str, str]]]]:
     grouped = []
     for family in families():
         named = [
-            (rule.rule, title_of(rule.rule).partition(": ")[2] or family.name)
+            (rule.rule, title_of(rule.rule))
             for rule in family.rules
             if rule.severity is not Severity.PRAISE
         ]

@@ -152,7 +152,9 @@ def _policy_note(request: MemberRequest, revision: Revision) -> str:
         return ""
     _, why = policy_queries.read_again(terms, revision, revision.customer, member.workspace)
     if why:
-        return f"It would not pass any more: {why} Ask for a change, so that its author can mend it."
+        return (
+            f"It would not pass any more: {why} Ask for a change, so that its author can mend it."
+        )
     return "The letter passes under the new one, too; approving it reads it again."
 
 

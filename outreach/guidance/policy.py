@@ -104,6 +104,11 @@ def rules() -> tuple[RuleInfo, ...]:
     )
 
 
+def _says(message: str) -> str:
+    """A rule's message without a letter to quote from."""
+    return _PLACEHOLDER.sub("…", message).replace("….", "…")
+
+
 def is_always(rule: str) -> bool:
     """Whether no policy softens this rule."""
     return any(rule == name or rule.startswith(f"{name}.") for name in ALWAYS)

@@ -394,7 +394,11 @@ def test_no_action_touches_another_workspaces_rows(two):
         assert type(refused.value).__name__ == "DoesNotExist", number
     assert (everything(), AuditEvent.objects.count()) == (before, events)
     # A new action of a member's must be tried here too.
-    takes_no_id = {"accounts.actions.change_profile", "accounts.actions.invite"}
+    takes_no_id = {
+        "accounts.actions.change_profile",
+        "accounts.actions.invite",
+        "outreach.drafts.policy_actions.change_policy",
+    }
     assert set(MEMBER_ACTIONS) - takes_no_id == {
         "outreach.customers.actions.record_permission",
         "outreach.customers.actions.suppress",
