@@ -2,7 +2,7 @@
 // fixes on one press. The textarea is never replaced and never loses the focus.
 import { draw } from "./layer.js";
 import { fieldRanges, fill } from "./merge.js";
-import { carry, countPoints, editBetween, toUnits } from "./offsets.js";
+import { carry, countPoints, editBetween, toUnits, withoutLine } from "./offsets.js";
 import { startSaving } from "./saving.js";
 
 const CLASS_OF_SEVERITY = { block: "f-block", warn: "f-mend", praise: "f-praise" };
@@ -12,12 +12,6 @@ export function startComposer(form) {
   const composer = new Composer(form);
   composer.readFindings(composer.area.value);
   composer.show();
-}
-
-/** What counts against the house limit: the line on how to stop, at the end, does not. */
-function withoutEnd(text, line) {
-  const body = text.trimEnd();
-  return line && body.endsWith(line) ? body.slice(0, -line.length).trimEnd() : text;
 }
 
 class Composer {
@@ -112,7 +106,7 @@ class Composer {
 
   showCount() {
     const received = fill(this.area.value, this.values);
-    const length = countPoints(withoutEnd(received, this.stopLine));
+    const length = countPoints(withoutLine(received, this.stopLine));
     const over = length > this.limit;
     this.form.querySelector("[data-count]").textContent = length.toLocaleString("en");
     this.form.querySelector("[data-count-tone]").classList.toggle("mend", over);
