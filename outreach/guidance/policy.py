@@ -188,27 +188,36 @@ class _Spoken:
     def __init__(self, text: str) -> None:
         self.text = text
         self.words = _words(text)
-        self.starts: dict[str, list[int]] = {}
-        for index, (key, _, _) in enumerate(self.words):
-            self.starts.setdefault(key, []).append(index)
+        self.keys = tuple(key for key, _, _ in self.words)
 
     def places(self, phrases: Iterable[str]) -> Places:
         """Where the phrases stand; of two, one within the other, the longer one."""
-        found = sorted(
-            {place for phrase in phrases for place in self._of(_phrase_keys(phrase))},
-            key=lambda place: (place[0], -place[1]),
-        )
+        lengths = _by_first_word(tuple(phrases))
         longest: list[tuple[int, int]] = []
-        for place in found:
-            if not longest or place[1] > longest[-1][1]:
-                longest.append(place)
+        for first, (key, start, _) in enumerate(self.words):
+            for length, wanted in lengths.get(key, ()):
+                if self.keys[first : first + length] not in wanted:
+                    continue
+                end = self.words[first + length - 1][2]
+                if not longest or end > longest[-1][1]:
+                    longest.append((start, end))
+                break
         return Places(longest)
 
-    def _of(self, keys: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-        for first in self.starts.get(keys[0], ()) if keys else ():
-            last = first + len(keys)
-            if tuple(key for key, _, _ in self.words[first:last]) == keys:
-                yield self.words[first][1], self.words[last - 1][2]
+
+@lru_cache(maxsize=256)
+def _by_first_word(
+    phrases: tuple[str, ...],
+) -> dict[str, list[tuple[int, set[tuple[str, ...]]]]]:
+    """For each first word the phrases of each length, the longest first.
+
+    So that a place in the text costs as many looks as there are lengths, not phrases.
+    """
+    found: dict[str, dict[int, set[tuple[str, ...]]]] = {}
+    for phrase in phrases:
+        if keys := _phrase_keys(phrase):
+            found.setdefault(keys[0], {}).setdefault(len(keys), set()).add(keys)
+    return {first: sorted(sets.items(), reverse=True) for first, sets in found.items()}
 
 
 def _words(text: str) -> list[tuple[str, int, int]]:
@@ -226,7 +235,6 @@ def _words(text: str) -> list[tuple[str, int, int]]:
     ]
 
 
-@lru_cache(maxsize=4096)
 def _phrase_keys(phrase: str) -> tuple[str, ...]:
     """The words of a phrase; marks that end a sentence count only between words."""
     keys = [key for key, _, _ in _words(phrase)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import timeit
 
 import pytest
 from hypothesis import given, settings
@@ -231,6 +232,18 @@ def test_the_line_on_how_to_stop_is_not_counted():
     (missing,) = of(under(GOOD, DEFAULTS, first), "stop.missing")
     assert missing.fix is not None
     assert missing.fix.apply(GOOD) == text
+
+
+def test_many_phrases_cost_a_long_letter_little_more_than_one():
+    """All begin with the word that the letter is full of: the worst there is."""
+    text = "order " * 1600
+    one = Policy(version=1, avoid=("order it",))
+    many = Policy(version=1, avoid=tuple(f"order {number}" for number in range(200)))
+
+    def seconds(policy: Policy) -> float:
+        return min(timeit.repeat(lambda: under(text, policy, MARIA), number=1, repeat=5))
+
+    assert seconds(many) < 4 * seconds(one)
 
 
 # --- any policy ------------------------------------------------------------------------------
