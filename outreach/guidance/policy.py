@@ -99,7 +99,7 @@ def rules() -> tuple[RuleInfo, ...]:
         RuleInfo(WELCOME, Severity.PRAISE, "“…” is one of your phrases to welcome.", fixed=False),
     )
     return own + tuple(
-        RuleInfo(rule, entry.severity, _PLACEHOLDER.sub("…", entry.message), fixed=is_always(rule))
+        RuleInfo(rule, entry.severity, _says(entry.message), fixed=is_always(rule))
         for rule, entry in language().entries.items()
     )
 
