@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,9 @@ from accounts.models import Role, User, Workspace
 from outreach.customers.models import Basis, Customer, Permission, Relationship
 from outreach.delivery.models import Delivery, SendingPolicy
 from outreach.drafts import actions as drafts
-from outreach.drafts.models import Decision, Draft, Review, Revision
+from outreach.drafts import policy_actions
+from outreach.drafts.models import Decision, Draft, GuidancePolicy, Review, Revision
+from outreach.drafts.policy_queries import policy_of
 from outreach.ground.clock import now
 from outreach.x.actions import Pair, add_account
 from outreach.x.models import XAccount
@@ -153,16 +155,30 @@ def draft(of: House, to: Customer | None = None, *, by: Member | None = None) ->
 
 
 def submitted(
-    of: House, to: Customer | None = None, *, by: Member | None = None, words: str = WORDS
+    of: House,
+    to: Customer | None = None,
+    *,
+    by: Member | None = None,
+    words: str = WORDS,
+    disagreement: str = "",
 ) -> Revision:
     made = draft(of, to, by=by)
     return drafts.submit(
-        by or of.marketer, made.pk, version=made.version, words=drafts.Words(words)
+        by or of.marketer,
+        made.pk,
+        version=made.version,
+        words=drafts.Words(words),
+        disagreement=disagreement,
     ).revision
 
 
 def decided(
-    of: House, revision: Revision, decision: Decision = Decision.APPROVE, comment: str = "so"
+    of: House,
+    revision: Revision,
+    decision: Decision = Decision.APPROVE,
+    comment: str = "so",
+    *,
+    sided_with: str = "",
 ) -> Review:
     return drafts.decide(
         of.manager,
@@ -170,12 +186,27 @@ def decided(
         decision=decision,
         text_sha256=revision.text_sha256,
         comment=comment,
+        sided_with=sided_with,
     )
+
+
+def policy(of: House, **changes: Any) -> GuidancePolicy:
+    """A new version of the guidance policy, different in `changes` from what holds."""
+    now_set = policy_of(of.manager)
+    made = policy_actions.change_policy(
+        of.manager, version=now_set.version, to=replace(now_set, **changes)
+    )
+    assert made is not None
+    return made
 
 
 def delivery(of: House, to: Customer | None = None, *, due: bool = True) -> Delivery:
     """An approved letter on its way; `due`: the seconds to undo are over."""
-    review = decided(of, submitted(of, to))
+    return on_its_way(decided(of, submitted(of, to)), due=due)
+
+
+def on_its_way(review: Review, *, due: bool = True) -> Delivery:
+    """The delivery that an approval made; `due`: the seconds to undo are over."""
     made = Delivery.everywhere.get(approval=review)
     if due:
         past = now() - timedelta(seconds=1)

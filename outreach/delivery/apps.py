@@ -10,12 +10,13 @@ class DeliveryConfig(AppConfig):
         from outreach import celery  # every process that makes a wake-up knows the broker
         from outreach.customers.hooks import suppressed
         from outreach.delivery import actions, queries
-        from outreach.drafts.hooks import approval_withdrawn, approved
+        from outreach.drafts.hooks import approval_withdrawn, approved, last_letter
         from outreach.x.hooks import app_chosen, spent_on_letters
 
         app_chosen.fill(actions.make_app_pace)
         spent_on_letters.fill(queries.spent_on_letters)
         workspace_created.fill(actions.make_policy)
+        last_letter.fill(queries.last_letter)
         suppressed.fill(actions.cancel_for_person)
         approved.fill(actions.take_on)
         approval_withdrawn.fill(actions.call_back)

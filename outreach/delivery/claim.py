@@ -28,6 +28,7 @@ from outreach.delivery.models import (
     DeliveryState,
     SendingPolicy,
 )
+from outreach.drafts.policy_queries import newest_version, read_again, terms_of
 from outreach.ground.clock import now as clock_now
 from outreach.ground.writes import engine_action
 from outreach.x.caps import Level, level_for_letters
@@ -143,7 +144,9 @@ def _facts(
     delivery: Delivery, account: XAccount, customer: Customer, money: Level, now: datetime
 ) -> Facts:
     """Everything the gates ask, read after the locks."""
-    policy = SendingPolicy.everywhere.get(pk=delivery.workspace_id)
+    policy = SendingPolicy.everywhere.annotate(guidance_version=newest_version("pk")).get(
+        pk=delivery.workspace_id
+    )
     relationship = Relationship.everywhere.filter(x_account=account, customer=customer).first()
     suppression = Suppression.everywhere.filter(
         workspace_id=delivery.workspace_id, x_user_id=delivery.recipient_x_user_id
@@ -164,6 +167,7 @@ def _facts(
         leave_by=delivery.leave_by,
         customer=customer.first_name or customer.name,
         approved=not delivery.approval.undone_at,
+        guidance_stops=_stopped_by_guidance(delivery, customer, account, policy.guidance_version),
         account_paused=_why_not_now(account),
         suppressed=suppression.reason if suppression else "",
         has_permission=Permission.everywhere.filter(
@@ -188,6 +192,17 @@ def _facts(
         cap_reached=money.words if money.reached else "",
         month_ends=money.month.until,
     )
+
+
+def _stopped_by_guidance(
+    delivery: Delivery, customer: Customer, account: XAccount, version: int
+) -> str:
+    """Why guidance would not let the frozen words pass now; it is asked only of a newer policy."""
+    if delivery.approval.policy_version >= version:
+        return ""
+    terms = terms_of(delivery, customer)
+    _, why = read_again(terms, delivery.revision, customer, account.workspace)
+    return why
 
 
 def _why_not_now(account: XAccount) -> str:

@@ -27,6 +27,7 @@ class Facts:
     leave_by: datetime
     customer: str
     approved: bool
+    guidance_stops: str  # why, where the policy changed since the approval; else empty
     account_paused: str
     suppressed: str
     has_permission: bool
@@ -94,6 +95,12 @@ def _must_never(facts: Facts) -> Verdict | None:
         return Block(
             "no_permission",
             f"No permission of {who} is recorded. Record how they asked for letters.",
+        )
+    if facts.guidance_stops:
+        return Block(
+            "guidance",
+            "Your guidance policy changed after the approval, so this letter needs mending and a "
+            f"new review. {facts.guidance_stops}",
         )
     return None
 

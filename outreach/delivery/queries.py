@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Max, Q, Sum
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from accounts.access import Member
 from outreach.delivery.claim import allowed_at
-from outreach.delivery.models import Attempt, Delivery, DeliveryState, Outcome
+from outreach.delivery.models import IN_THE_AIR, Attempt, Delivery, DeliveryState, Outcome
 from outreach.drafts.models import Decision, Draft, DraftState, Review, Revision
 from outreach.drafts.queries import Tab, opening
 from outreach.ground.clock import now
@@ -262,3 +263,17 @@ def spent_on_letters(app_id: int, since: datetime, until: datetime) -> dict[int,
     ).exclude(outcome=Outcome.NOT_CALLED)
     sums = calls.values_list("x_account_id").annotate(Sum("price")).order_by()
     return dict(sums)
+
+
+def last_letter(workspace_id: int, x_user_id: int) -> datetime | None:
+    """When a letter last left for a person from any account of the workspace. One query.
+
+    What is being sent or is unsure counts as written, since its claim.
+    """
+    written = Delivery.everywhere.filter(
+        Q(state=_S.SENT) | Q(state__in=IN_THE_AIR),
+        workspace_id=workspace_id,
+        recipient_x_user_id=x_user_id,
+    )
+    last: datetime | None = written.aggregate(at=Max(Coalesce("sent_at", "changed_at")))["at"]
+    return last

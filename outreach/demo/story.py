@@ -27,7 +27,7 @@ from outreach.demo.letters import LETTERS, Fate, Letter
 from outreach.demo.past import set_clock_back
 from outreach.demo.practice import dm_id
 from outreach.drafts import actions as drafts
-from outreach.drafts.models import Decision, Draft, Revision
+from outreach.drafts.models import Decision, Draft, Revision, Side
 from outreach.ground.clock import now
 from outreach.x.client import SentDM
 from outreach.x.errors import NeverReason, NeverWill, Unknown
@@ -183,6 +183,7 @@ class _Told:
             decision=decision,
             text_sha256=revision.text_sha256,
             comment=comment,
+            sided_with=Side.WRITER if decision == Decision.APPROVE else "",
         )
 
     def _delivery(self) -> Delivery:

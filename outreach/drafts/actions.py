@@ -21,8 +21,10 @@ from outreach.drafts.models import (
     DraftState,
     Review,
     Revision,
+    Side,
     sha256_of,
 )
+from outreach.drafts.policy_queries import read_again, terms_of
 from outreach.drafts.reading import DraftReading, read_words
 from outreach.ground.clock import now
 from outreach.guidance import Severity, Verdict
@@ -93,7 +95,8 @@ def submit(
     _keep(draft, version, words)
     customer = Customer.objects.of(member).get(pk=draft.customer_id)
     _refuse_suppressed(member, customer)
-    reading = read_words(draft.words, customer, member.workspace)
+    terms = terms_of(member, customer)
+    reading = read_words(draft.words, customer, member.workspace, terms)
     _refuse_unreadable(reading, disagreement)
     revision = Revision.objects.create(
         workspace_id=member.workspace_id,
@@ -110,6 +113,7 @@ def submit(
         what_they_get=draft.what_they_get,
         send_at=draft.send_at,
         report=reading.report.as_dict(),
+        policy_version=terms.policy.version,
         disagreement=disagreement if reading.verdict == Verdict.SPAM else "",
     )
     _move(draft, DraftState.IN_REVIEW)
@@ -121,6 +125,7 @@ def submit(
             "revision": revision.pk,
             "text_sha256": revision.text_sha256,
             "verdict": reading.verdict,
+            "policy_version": revision.policy_version,
             "disagreement": revision.disagreement,
         },
     )
@@ -152,13 +157,21 @@ def take_back(member: Member, draft_id: int) -> Draft:
 
 @action(Act.REVIEW)
 def decide(
-    member: Member, revision_id: int, *, decision: Decision, text_sha256: str, comment: str = ""
+    member: Member,
+    revision_id: int,
+    *,
+    decision: Decision,
+    text_sha256: str,
+    comment: str = "",
+    sided_with: str = "",
 ) -> Review:
     """A manager approves, requests changes or rejects the words whose digest the page showed.
 
+    `sided_with`, a Side, settles a disagreement with guidance; without one it means nothing.
     Approval makes the delivery in this same transaction. Raises Revision.DoesNotExist;
-    NotAllowed for one's own words; AlreadyDecided; CommentNeeded; CannotBeWrittenTo where
-    the person was suppressed meanwhile.
+    NotAllowed for one's own words; AlreadyDecided; CommentNeeded; SideNeeded; CannotBeWrittenTo
+    where the person was suppressed meanwhile; PolicyStops where the words do not pass under a
+    policy that is newer than their submission.
     """
     found = Revision.objects.of(member).get(pk=revision_id)
     draft = _lock(member, found.draft_id)
@@ -174,10 +187,14 @@ def decide(
         )
     if decision != Decision.APPROVE and not comment.strip():
         raise errors.CommentNeeded("Say what should change, or why it cannot go.")
+    sided_with = _side(latest, decision, sided_with)
+    report, version = None, latest.policy_version
     if decision == Decision.APPROVE:
         # Locked, so that a stop comes before the delivery is made, or after it and cancels it.
         customers = Customer.objects.of(member).select_for_update(no_key=True)
-        _refuse_suppressed(member, customers.get(pk=latest.customer_id))
+        customer = customers.get(pk=latest.customer_id)
+        _refuse_suppressed(member, customer)
+        report, version = _read_anew(member, latest, customer)
     review = Review.objects.create(
         workspace_id=member.workspace_id,
         revision=latest,
@@ -185,13 +202,22 @@ def decide(
         words_by_id=latest.author_id,
         decision=decision,
         comment=comment.strip(),
+        sided_with=sided_with,
+        policy_version=version,
+        report=report,
     )
     _move(draft, AFTER[decision])
     _say(
         member,
         draft,
         f"draft.{AFTER[decision].value}",
-        {"revision": latest.pk, "text_sha256": text_sha256, "comment": review.comment},
+        {
+            "revision": latest.pk,
+            "text_sha256": text_sha256,
+            "comment": review.comment,
+            "sided_with": sided_with,
+            "policy_version": version,
+        },
     )
     if decision == Decision.APPROVE:
         approved(latest.pk, review.pk)
@@ -272,6 +298,40 @@ def _refuse_unreadable(reading: DraftReading, disagreement: str) -> None:
             "This reads as a letter to the householder. Mend it, or say why it should go anyway.",
             reading,
         )
+
+
+def _side(revision: Revision, decision: Decision, sided_with: str) -> str:
+    """Whom the manager agrees with, where there is a disagreement; nobody else's words need it."""
+    if not revision.disagreement:
+        return ""
+    if decision == Decision.APPROVE and sided_with == Side.GUIDANCE:
+        raise errors.SideNeeded(
+            "Where guidance was right, ask for a change or reject it. To approve it, agree with "
+            "its writer."
+        )
+    if sided_with not in Side.values:
+        raise errors.SideNeeded("Say who was right: its writer, or guidance.")
+    return sided_with
+
+
+def _read_anew(
+    member: Member, revision: Revision, customer: Customer
+) -> tuple[dict[str, object] | None, int]:
+    """The report and policy version that an approval goes by; no report where it is the revision's.
+
+    Raises PolicyStops.
+    """
+    terms = terms_of(member, customer)
+    version = terms.policy.version
+    if version == revision.policy_version:
+        return None, version
+    report, why = read_again(terms, revision, customer, member.workspace)
+    if why:
+        raise errors.PolicyStops(
+            f"The guidance policy changed since this was submitted. {why} "
+            "Ask for a change, so that its author can mend it."
+        )
+    return report.as_dict(), version
 
 
 def _keep(draft: Draft, version: int, words: Words) -> None:

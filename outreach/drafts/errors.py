@@ -48,5 +48,17 @@ class DisagreementNeeded(Unreadable):
     """It reads as spam; it goes on only with the author's reason, for a manager to decide."""
 
 
+class SideNeeded(DraftRefused):
+    """Its author disagrees with guidance: who decides says who of them was right."""
+
+
+class PolicyStops(DraftRefused):
+    """The guidance policy changed since it was submitted, and the words no longer pass."""
+
+
+class PolicyChanged(DraftRefused):
+    """Somebody else changed the policy since this page read it."""
+
+
 class CannotBeWrittenTo(DraftRefused):
     """The customer is suppressed."""

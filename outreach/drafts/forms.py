@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from outreach.drafts.actions import Words
-from outreach.drafts.models import Decision, Draft
+from outreach.drafts.models import Decision, Draft, Side
 from outreach.ground.clock import now
 from outreach.ground.zones import at_local
 
@@ -133,6 +133,13 @@ class DecisionForm(forms.Form):
 
     decision = forms.ChoiceField(choices=Decision.choices, widget=forms.HiddenInput)
     sha256 = forms.CharField(min_length=64, max_length=64, widget=forms.HiddenInput)
+    sided_with = forms.ChoiceField(
+        choices=Side.choices,
+        required=False,
+        label="Who is right about it?",
+        widget=forms.RadioSelect,
+        error_messages={"invalid_choice": "Say who was right: its writer, or guidance."},
+    )
     comment = forms.CharField(
         max_length=2000,
         required=False,

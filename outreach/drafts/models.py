@@ -86,6 +86,39 @@ class Draft(WorkspaceRow):
         return self.state in EDITABLE
 
 
+class GuidancePolicy(WorkspaceRow):
+    """One version of a workspace's guidance policy: each change is a new row, and none changes.
+
+    Version 0, which is no row, is the house's defaults (`outreach.guidance.policy.DEFAULTS`), so
+    that a new workspace has a policy without anybody making one.
+    """
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField()
+    house_limit = models.PositiveIntegerField(help_text="characters")
+    brand = models.CharField(max_length=100, blank=True, help_text="empty: the workspace's name")
+    severities = models.JSONField(default=dict, help_text="rule to block, warn, praise or off")
+    avoid = models.JSONField(default=list, help_text="phrases")
+    welcome = models.JSONField(default=list, help_text="phrases")
+    exceptions = models.JSONField(default=list, help_text="of rule, words, reason")
+    changes = models.JSONField(help_text="what this version changed, in sentences")
+    changed_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta(WorkspaceRow.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "version"], name="guidance_policy_versions"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(version__gte=1), name="guidance_policy_from_version_1"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"guidance policy {self.version} of workspace {self.workspace_id}"
+
+
 class Revision(WorkspaceRow):
     """The words as they were when submitted; the database refuses to change them.
 
@@ -106,6 +139,9 @@ class Revision(WorkspaceRow):
     what_they_get = models.CharField(max_length=300, blank=True)
     send_at = models.DateTimeField(null=True)
     report = models.JSONField(help_text="what guidance said when it was submitted")
+    policy_version = models.PositiveIntegerField(
+        default=0, help_text="of the guidance policy that it was read under; 0: the defaults"
+    )
     disagreement = models.TextField(blank=True, help_text="why the author holds to a spam verdict")
     submitted_at = models.DateTimeField(db_default=Now())
 
@@ -135,6 +171,13 @@ class Decision(models.TextChoices):
     REJECT = "reject", "Rejected"
 
 
+class Side(models.TextChoices):
+    """Whom a manager agrees with where an author disagrees with a spam verdict."""
+
+    WRITER = "writer", "Agree with the writer"
+    GUIDANCE = "guidance", "Guidance was right"
+
+
 class Review(WorkspaceRow):
     """One manager's decision on one revision.
 
@@ -148,6 +191,15 @@ class Review(WorkspaceRow):
     words_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
     decision = models.CharField(max_length=16, choices=Decision)
     comment = models.TextField(blank=True)
+    sided_with = models.CharField(
+        max_length=8, choices=Side, blank=True, help_text="in a disagreement with guidance"
+    )
+    policy_version = models.PositiveIntegerField(
+        default=0, help_text="of the guidance policy that it was decided under"
+    )
+    report = models.JSONField(
+        null=True, help_text="what guidance said then; null: the policy was the revision's own"
+    )
     decided_at = models.DateTimeField(db_default=Now())
     undone_at = models.DateTimeField(null=True)
 
@@ -155,6 +207,14 @@ class Review(WorkspaceRow):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(decision__in=Decision.values), name="known_decision"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(sided_with__in=["", *Side.values]), name="known_side"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(decision=Decision.APPROVE)
+                | ~models.Q(sided_with=Side.GUIDANCE),
+                name="what_guidance_was_right_about_is_not_approved",
             ),
             models.CheckConstraint(
                 condition=~models.Q(decision=Decision.APPROVE)

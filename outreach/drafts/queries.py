@@ -12,11 +12,12 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.urls import reverse
 
 from accounts.access import Member
-from outreach.drafts.models import Decision, Draft, DraftState, Review, Revision
+from outreach.drafts.models import Decision, Draft, DraftState, Review, Revision, Side
 from outreach.drafts.personalisation import merge
-from outreach.drafts.reading import WORD, count_words, values_of
+from outreach.drafts.policy_queries import reading_of
+from outreach.drafts.reading import WORD, values_of
 from outreach.ground.paging import Page, keyset
-from outreach.guidance import Severity, Verdict
+from outreach.guidance import Verdict
 
 STATE_TONE = {
     DraftState.DRAFT: "",
@@ -26,6 +27,10 @@ STATE_TONE = {
     DraftState.REJECTED: "spam",
 }
 OPENING = 120
+SIDED: dict[str, str] = {
+    Side.WRITER: " and agreed with its writer",
+    Side.GUIDANCE: " and found that guidance was right",
+}
 # Words are compared with the space behind them: a space alone would tie unrelated words together.
 WORD_AND_SPACE = re.compile(r"\s+|\S+\s*")
 
@@ -232,9 +237,7 @@ def letter(revision: Revision, before: Revision | None, review: Review | None) -
         brand_handle=revision.x_account.handle,
         verdict=revision.verdict,
         word=word_of(revision),
-        count_words=count_words(
-            sum(f["severity"] != Severity.PRAISE for f in revision.report.get("findings", []))
-        ),
+        count_words=reading_of(revision, None).count_words,
         stamp=stamp,
         diff=diff(before.text, revision.text) if before else [],
     )
@@ -266,6 +269,7 @@ def said(reviews: Iterable[Review]) -> list[Said]:
         Said(
             who=review.reviewer.name,
             words=words[Decision(review.decision)]
+            + SIDED.get(review.sided_with, "")
             + (", which was taken back" if review.undone_at else ""),
             comment=review.comment,
             at=review.decided_at,

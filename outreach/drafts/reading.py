@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from accounts.models import Workspace
 from outreach.customers.models import Customer
 from outreach.drafts.personalisation import Merged, Unresolved, merge
-from outreach.guidance import Context, Finding, Fix, Recipient, Report, Severity, Verdict, read
+from outreach.guidance import Context, Finding, Fix, Recipient, Report, Severity, Verdict
+from outreach.guidance.policy import DEFAULTS, Policy, under
 
 MERGE_RULE = "merge-field"
+STOPPED_RULE = "recipient.stopped"
+STOPPED_SOURCE = "What they asked for: a stop holds for every account of this workspace."
 SOURCE = "X's own rule against bulk letters: a field left open reads as a machine's letter."
 WORD = {Verdict.GOOD: "Addressed", Verdict.MEND: "Mend", Verdict.SPAM: "Householder"}
 CLASSES = {Severity.BLOCK: "f-block", Severity.WARN: "f-mend", Severity.PRAISE: "f-praise"}
 WORST_FIRST = [Severity.BLOCK, Severity.WARN, Severity.PRAISE]
 # What a merge field falls back to when the writer gave nothing.
 FALLBACKS = {"first_name": "there"}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a letter to one person is read under, besides its words.
+
+    `first_letter`: it has to say how to stop the letters. `stopped`: why the person must not be
+    written to; empty where they may.
+    """
+
+    policy: Policy = DEFAULTS
+    first_letter: bool = False
+    stopped: str = ""
+
+
+DEFAULT_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +101,23 @@ class DraftReading:
     @property
     def count_words(self) -> str:
         """How much there is to mend, for the postmark."""
-        return count_words(sum(f.severity != Severity.PRAISE for f in self.findings))
+        return notes_of(self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading:
+    """What guidance said when it was asked, as it was kept with a revision or a review."""
+
+    findings: tuple[FindingView, ...]
+    policy_version: int
+
+    @property
+    def count_words(self) -> str:
+        return notes_of(self.findings)
+
+
+def notes_of(findings: tuple[FindingView, ...]) -> str:
+    return count_words(sum(f.severity != Severity.PRAISE for f in findings))
 
 
 def count_words(notes: int) -> str:
@@ -99,15 +136,13 @@ def values_of(customer: Customer) -> dict[str, str]:
     }
 
 
-def read_words(words: str, customer: Customer, workspace: Workspace) -> DraftReading:
+def read_words(
+    words: str, customer: Customer, workspace: Workspace, terms: Terms = DEFAULT_TERMS
+) -> DraftReading:
     """Merge and read `words` for one customer. Pure but for what the two rows hold."""
     merged = merge(words, values_of(customer))
-    context = Context(
-        recipient=Recipient(name=customer.first_name or customer.name, handle=customer.handle),
-        brand=workspace.name,
-    )
-    report = read(merged.text, context)
-    findings = _findings(words, merged, report, customer)
+    report = read_text(merged.text, customer, workspace, terms)
+    findings = _findings(words, merged, report, customer, terms)
     verdict = report.verdict
     if verdict is Verdict.GOOD and any(f.severity == Severity.BLOCK for f in findings):
         verdict = Verdict.MEND
@@ -124,33 +159,69 @@ def read_words(words: str, customer: Customer, workspace: Workspace) -> DraftRea
     )
 
 
+def read_text(text: str, customer: Customer, workspace: Workspace, terms: Terms) -> Report:
+    """Read the words as one customer receives them. Pure but for what the two rows hold."""
+    context = Context(
+        recipient=Recipient(name=customer.first_name or customer.name, handle=customer.handle),
+        brand=workspace.name,
+        first_letter=terms.first_letter,
+    )
+    return under(text, terms.policy, context)
+
+
+def what_stops(report: Report, *, disagreement: str) -> str:
+    """Why words with this report cannot go on, as a sentence; empty where they can.
+
+    A spam verdict stops nothing that its author stands up for with a reason.
+    """
+    for finding in report.findings:
+        if finding.severity is Severity.BLOCK:
+            return finding.message
+    if report.verdict is Verdict.SPAM and not disagreement.strip():
+        return "It reads as a letter to the householder."
+    return ""
+
+
+def stored(report: Mapping[str, Any], text: str, policy_version: int) -> StoredReading:
+    """A report as it was kept, with its spans on the words as received."""
+    views = [
+        FindingView(
+            number=0,
+            rule=found["rule"],
+            severity=found["severity"],
+            title=found["message"],
+            suggestion=found["suggestion"],
+            source=found["source"],
+            quote=text[found["start"] : found["end"]],
+            start=found["start"],
+            end=found["end"],
+            fix=None,
+        )
+        for found in report.get("findings", ())
+    ]
+    return StoredReading(_numbered(views), policy_version)
+
+
 def _findings(
-    words: str, merged: Merged, report: Report, customer: Customer
+    words: str, merged: Merged, report: Report, customer: Customer, terms: Terms
 ) -> tuple[FindingView, ...]:
     """Guidance's findings; an open merge field is named as such instead of as a leftover."""
     open_spans = [(field.start, field.end) for field in merged.unresolved]
     views = [_unresolved(field, customer) for field in merged.unresolved]
+    if terms.stopped:
+        views.append(_stopped(customer, terms.stopped))
     for finding in report.findings:
         start, end = merged.written_span(finding.start, finding.end)
         if finding.severity is Severity.BLOCK and (start, end) in open_spans:
             continue
         views.append(_view(finding, words, start, end, _fix(finding.fix, merged)))
+    return _numbered(views)
+
+
+def _numbered(views: list[FindingView]) -> tuple[FindingView, ...]:
+    """In the order of a page, numbered for it."""
     views.sort(key=lambda view: (WORST_FIRST.index(Severity(view.severity)), view.start))
-    return tuple(
-        FindingView(
-            number,
-            v.rule,
-            v.severity,
-            v.title,
-            v.suggestion,
-            v.source,
-            v.quote,
-            v.start,
-            v.end,
-            v.fix,
-        )
-        for number, v in enumerate(views, 1)
-    )
+    return tuple(replace(view, number=number) for number, view in enumerate(views, 1))
 
 
 def _view(finding: Finding, words: str, start: int, end: int, fix: FixView | None) -> FindingView:
@@ -204,6 +275,22 @@ def _unresolved(field: Unresolved, customer: Customer) -> FindingView:
         field.start,
         field.end,
         fix,
+    )
+
+
+def _stopped(customer: Customer, reason: str) -> FindingView:
+    """Somebody who said stop; no words can mend that."""
+    return FindingView(
+        0,
+        STOPPED_RULE,
+        Severity.BLOCK.value,
+        f"{customer.name} must not be written to: {reason}",
+        "Write to somebody else.",
+        STOPPED_SOURCE,
+        "",
+        0,
+        0,
+        None,
     )
 
 

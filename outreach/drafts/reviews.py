@@ -15,10 +15,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import queries as people
 from accounts.access import Act, MemberRequest, member_view
 from outreach.customers import queries as customers
-from outreach.drafts import actions, errors, queries
+from outreach.drafts import actions, errors, policy_queries, queries
 from outreach.drafts.forms import DecisionForm
 from outreach.drafts.models import Decision, DraftState, Revision
-from outreach.drafts.reading import read_words
 from outreach.ground.clock import now
 from outreach.x.queries import price_of_a_letter
 
@@ -114,11 +113,15 @@ def _decide(request: MemberRequest, revision: Revision, form: DecisionForm) -> H
             decision=decision,
             text_sha256=form.cleaned_data["sha256"],
             comment=form.cleaned_data["comment"],
+            sided_with=form.cleaned_data["sided_with"],
         )
     except errors.CommentNeeded as refused:
         form.add_error("comment", str(refused))
         return _page(request, revision, form, status=422)
-    except errors.CannotBeWrittenTo as refused:
+    except errors.SideNeeded as refused:
+        form.add_error("sided_with", str(refused))
+        return _page(request, revision, form, status=422)
+    except (errors.CannotBeWrittenTo, errors.PolicyStops) as refused:
         form.add_error(None, str(refused))
         return _page(request, revision, form, status=422)
     except errors.AlreadyDecided as refused:
@@ -139,6 +142,20 @@ def _decide(request: MemberRequest, revision: Revision, form: DecisionForm) -> H
     if following:
         return redirect("drafts:review", slug=member.workspace.slug, revision_id=following)
     return redirect("drafts:queue", slug=member.workspace.slug)
+
+
+def _policy_note(request: MemberRequest, revision: Revision) -> str:
+    """What a policy that is newer than the submission means for it; empty where none is."""
+    member = request.member
+    terms = policy_queries.terms_of(member, revision.customer)
+    if terms.policy.version == revision.policy_version:
+        return ""
+    _, why = policy_queries.read_again(terms, revision, revision.customer, member.workspace)
+    if why:
+        return (
+            f"It would not pass any more: {why} Ask for a change, so that its author can mend it."
+        )
+    return "The letter passes under the new one, too; approving it reads it again."
 
 
 def _following(request: MemberRequest, revision: Revision) -> int | None:
@@ -174,7 +191,8 @@ def _page(
         "revision": revision,
         "letter": queries.letter(revision, before, standing),
         "person": customers.person(member, revision.customer_id, member.workspace),
-        "reading": read_words(revision.words, revision.customer, member.workspace),
+        "reading": policy_queries.reading_of(revision, standing),
+        "policy_note": _policy_note(request, revision) if is_open else "",
         "brief": revision,
         "last_words": "",
         "reviews": queries.said(reviews),

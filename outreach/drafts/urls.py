@@ -1,6 +1,6 @@
 from django.urls import path
 
-from outreach.drafts import reviews, views
+from outreach.drafts import policies, reviews, views
 
 app_name = "drafts"
 urlpatterns = [
@@ -12,4 +12,6 @@ urlpatterns = [
     path("review/", reviews.queue, name="queue"),
     path("review/<int:revision_id>/", reviews.review, name="review"),
     path("review/<int:revision_id>/undo/", reviews.undo, name="undo"),
+    path("settings/guidance/", policies.show, name="policy"),
+    path("settings/guidance/change/", policies.change, name="change_policy"),
 ]

@@ -16,7 +16,9 @@ from outreach.customers.models import Customer
 from outreach.drafts import actions, errors, queries
 from outreach.drafts.forms import ComposeForm
 from outreach.drafts.models import Decision, Draft, DraftState
+from outreach.drafts.policy_queries import terms_of
 from outreach.drafts.reading import DraftReading, read_words
+from outreach.guidance.policy import stop_line
 from outreach.x import queries as x_queries
 from outreach.x.models import XAccount
 
@@ -223,7 +225,8 @@ def _say_not_saved(request: MemberRequest, draft: Draft) -> None:
 
 
 def _read(request: MemberRequest, draft: Draft, words: str) -> DraftReading:
-    return read_words(words, draft.customer, request.member.workspace)
+    terms = terms_of(request.member, draft.customer)
+    return read_words(words, draft.customer, request.member.workspace, terms)
 
 
 def _parts(
@@ -282,6 +285,7 @@ def _composer(
         "brand_handle": draft.x_account.handle,
         "last_words": "",
         "x_limit": X_LIMIT,
+        "stop_line": stop_line(),
         "unsaved": status != 200,
     }
     return render(request, "drafts/compose.html", page, status=status)

@@ -2,7 +2,7 @@
 // fixes on one press. The textarea is never replaced and never loses the focus.
 import { draw } from "./layer.js";
 import { fieldRanges, fill } from "./merge.js";
-import { carry, countPoints, editBetween, toUnits } from "./offsets.js";
+import { carry, countPoints, editBetween, toUnits, withoutLine } from "./offsets.js";
 import { startSaving } from "./saving.js";
 
 const CLASS_OF_SEVERITY = { block: "f-block", warn: "f-mend", praise: "f-praise" };
@@ -26,6 +26,7 @@ class Composer {
       handle: form.dataset.handle,
     };
     this.limit = Number(form.dataset.limit);
+    this.stopLine = form.dataset.stopLine;
     this.ranges = [];
     this.fixes = [];
     this.drawn = this.area.value;
@@ -105,7 +106,7 @@ class Composer {
 
   showCount() {
     const received = fill(this.area.value, this.values);
-    const length = countPoints(received);
+    const length = countPoints(withoutLine(received, this.stopLine));
     const over = length > this.limit;
     this.form.querySelector("[data-count]").textContent = length.toLocaleString("en");
     this.form.querySelector("[data-count-tone]").classList.toggle("mend", over);

@@ -44,3 +44,9 @@ export function carry(ranges, edit) {
   }
   return kept;
 }
+
+/** What counts against the house limit: a last line that says how to stop the letters does not. */
+export function withoutLine(text, line) {
+  const body = text.trimEnd();
+  return line && body.endsWith(line) ? body.slice(0, -line.length).trimEnd() : text;
+}

@@ -100,7 +100,7 @@ def public_functions(module):
     }
 
 
-ACTIONS = [name for name in rooms() if name.endswith((".actions", ".x.connections"))]
+ACTIONS = [name for name in rooms() if name.endswith(("actions", ".x.connections"))]
 
 
 def test_the_walk_finds_the_rooms():
@@ -110,6 +110,7 @@ def test_the_walk_finds_the_rooms():
     assert {"outreach.drafts.actions", "outreach.delivery.actions", "outreach.x.actions"} < set(
         ACTIONS
     )
+    assert "outreach.drafts.policy_actions" in ACTIONS
 
 
 @pytest.mark.parametrize("name", ACTIONS)
@@ -416,6 +417,7 @@ def test_no_action_touches_another_workspaces_rows(two):
         "accounts.actions.change_profile",
         "accounts.actions.invite",
         "outreach.x.connections.bring_app",
+        "outreach.drafts.policy_actions.change_policy",
     }
     assert set(MEMBER_ACTIONS) - takes_no_id == {
         "outreach.customers.actions.record_permission",

@@ -19,6 +19,7 @@ OPEN = Facts(
     leave_by=NOW + 3 * DAY,
     customer="Maria",
     approved=True,
+    guidance_stops="",
     account_paused="",
     suppressed="",
     has_permission=True,
@@ -58,6 +59,14 @@ def test_a_letter_that_nothing_holds_goes():
             {"has_permission": False},
             "no_permission",
             "No permission of Maria is recorded. Record how they asked for letters.",
+        ),
+        (
+            {"guidance_stops": "“Fox” is a phrase that this workspace avoids."},
+            "guidance",
+            (
+                "Your guidance policy changed after the approval, so this letter needs mending "
+                "and a new review. “Fox” is a phrase that this workspace avoids."
+            ),
         ),
         (
             {"leave_by": NOW},
@@ -165,6 +174,7 @@ facts_of_any_kind = st.builds(
     leave_by=st.sampled_from([NOW - HOUR, NOW, NOW + timedelta(seconds=1), NOW + DAY]),
     customer=st.just("Maria"),
     approved=yes,
+    guidance_stops=st.sampled_from(["", "", "", "“Fox” is a phrase that this workspace avoids."]),
     account_paused=st.sampled_from(["", "", "", "Paused by Ruth."]),
     suppressed=st.sampled_from(["", "", "", "They wrote 'stop'."]),
     has_permission=yes,
@@ -198,6 +208,7 @@ def may_go(facts: Facts) -> bool:
         inside = local >= facts.opens or local < facts.closes
     return (
         facts.approved
+        and not facts.guidance_stops
         and not facts.suppressed
         and (facts.has_permission or not facts.require_permission)
         and facts.now < facts.leave_by

@@ -23,8 +23,9 @@ LISTS = {
         "", "compose/", "compose/?state=rejected", "compose/new/", "compose/new/?q=nobody-at-all",
         "schedule/", "schedule/?state=unsure", "schedule/?state=sent", "schedule/?state=not-sent",
         "customers/", "customers/?filter=stopped", "customers/?q=nobody-at-all", "settings/x/",
+        "settings/guidance/",
     ),
-    "ruth": ("", "review/"),
+    "ruth": ("", "review/", "settings/guidance/"),
     "sam": (
         "settings/", "settings/profile/", "settings/x/", "settings/x/guide/",
         "settings/x/apps/new/", "settings/audit/"),
@@ -45,7 +46,10 @@ LETTERS = {
 }
 REVIEWS = {"mended": "hannahberg", "disagreement": "gracewanjiru_", "own": "sunita_thapa_"}
 PEOPLE = {"mutual": "aishanoor_k", "stopped": "ingridsolheim", "unfollowed": "adeola_prints"}
-EMPTY = ("", "compose/", "compose/new/", "review/", "schedule/", "customers/", "settings/x/")
+EMPTY = (
+    "", "compose/", "compose/new/", "review/", "schedule/", "customers/", "settings/x/",
+    "settings/guidance/",
+)  # fmt: skip
 # Error pages that no address leads to.
 ERRORS = ("400", "403_csrf", "405", "429", "500", "errors/x_not_answering")
 
@@ -227,6 +231,31 @@ def test_nothing_is_wrong_with_a_new_workspace(at, watch, new_workspace):
         look_at(kim.page)
     kim.page.goto("/workspaces/")
     look_at(kim.page, "workspaces")
+
+
+def test_nothing_is_wrong_with_the_policy_open_refused_and_full(at, watch, new_workspace):
+    slug, _ = new_workspace
+    kim = at("")
+    page = f"/w/{slug}/settings/guidance/"
+    kim.page.goto(page)
+    for summary in kim.page.locator(".family summary").all():
+        summary.click()
+    look_at(kim.page, "the policy, every family open")
+    kim.page.locator("#id_house_limit").fill("5")
+    kim.page.locator("#id_avoid").fill("fox")
+    kim.page.locator("#id_welcome").fill("fox")
+    kim.page.locator("[name=exception-0-words]").fill("sale")
+    with watch.expect_status(422):
+        kim.button("Save the policy").click()
+        expect(kim.page.locator("[data-error-summary]")).to_be_focused()
+    look_at(kim.page, "the policy, refused")
+    kim.page.locator("#id_house_limit").fill("160")
+    kim.page.locator("#id_welcome").fill("heron")
+    kim.page.get_by_label("Finding", exact=True).first.select_option("hype")
+    kim.page.get_by_label("Reason", exact=True).first.fill("The name of our fair.")
+    kim.button("Save the policy").click()
+    expect(kim.said).to_have_text("Version 1 of the policy holds from now on.")
+    look_at(kim.page, "the policy, with a history")
 
 
 def test_nothing_is_wrong_with_a_refusal(at):

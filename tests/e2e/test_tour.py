@@ -113,7 +113,7 @@ def test_the_whole_way_works_without_scripts(visit, crowd):
     jo.words.fill("Hi {first_name|there}, the fox is HERE!!!")
     jo.button("Save").click()
     expect(jo.postmark).to_contain_text("Mend")
-    jo.page.get_by_role("button", name=re.compile("^Write !")).click()
+    jo.page.get_by_role("button", name=re.compile("^Keep one !")).click()
     expect(jo.words).to_have_value("Hi {first_name|there}, the fox is HERE!")
     jo.words.fill(GOOD)
     jo.brief()

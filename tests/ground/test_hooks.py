@@ -48,4 +48,4 @@ def test_every_hook_of_the_house_is_filled():
     names = sorted(found.name for found in Hook.declared if found.is_filled)
     assert len(names) == len(set(names)) == len(Hook.declared)
     assert {"accounts.workspace_created", "customers.suppressed"} < set(names)
-    assert {"drafts.approved", "drafts.approval_withdrawn"} < set(names)
+    assert {"drafts.approved", "drafts.approval_withdrawn", "drafts.last_letter"} < set(names)

@@ -44,6 +44,7 @@ def two(house):
             of, factories.submitted(of, people[2], words=words), Decision.REQUEST_CHANGES, word
         )
         factories.decided(of, factories.submitted(of, people[3], words=words))
+        factories.policy(of, avoid=(word,), brand=f"Brand {word}")
         draft = factories.draft(of, people[4])
         drafts.save(of.marketer, draft.pk, version=1, words=drafts.Words(words, word, word, word))
         suppress(of.marketer, people[4].pk, reason=f"said {word}")

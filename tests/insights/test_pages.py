@@ -226,6 +226,13 @@ def test_the_log_is_this_workspaces_newest_first_in_words(house, log):
     assert not [event for event in events if f"draft {other.workspace.pk}" == event.words]
 
 
+def test_a_change_of_the_guidance_policy_leads_to_its_page(house, log):
+    row = factories.policy(house, house_limit=160)
+    event = factories.browser(house.administrator).get(log).context["events"][0]
+    assert event.words == f"guidance policy changed: guidance policy {row.pk}"
+    assert event.object_url == reverse("drafts:policy", args=[house.slug])
+
+
 def test_the_log_pages_to_its_beginning(house, log):
     with transaction.atomic():
         for number in range(120):

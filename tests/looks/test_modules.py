@@ -13,6 +13,8 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from outreach.drafts.personalisation import merge
+from outreach.guidance import read
+from outreach.guidance.policy import stop_line
 from tests.browser import launch_options
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
@@ -67,6 +69,26 @@ def test_it_fills_merge_fields_as_the_server_does(page: Page, words: str) -> Non
 @pytest.mark.parametrize("words", WORDS)
 def test_it_counts_characters_as_the_server_does(page: Page, words: str) -> None:
     assert ask(page, "offsets", "countPoints", words) == len(words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hi Maria",
+        "Hi Maria ",
+        f"Hi Maria\n\n{stop_line()}",
+        f"Hi Maria \n\n{stop_line()}\n ",
+        f"Hi{stop_line()}",
+        stop_line(),
+        f"{stop_line()} Bye",
+        "",
+    ],
+)
+def test_it_leaves_out_the_line_that_does_not_count_as_the_server_does(
+    page: Page, text: str
+) -> None:
+    counted = ask(page, "offsets", "withoutLine", text, stop_line())
+    assert ask(page, "offsets", "countPoints", counted) == read(text).length
 
 
 @pytest.mark.parametrize("words", WORDS)
