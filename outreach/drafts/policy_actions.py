@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from accounts.access import Act, Member, action
 from accounts.models import Workspace
 from outreach.audit.actions import record
@@ -31,14 +29,15 @@ def change_policy(member: Member, *, version: int, to: Policy) -> GuidancePolicy
             "Somebody changed the policy since you opened this page. What you set is still here; "
             "look at the history below, and save again to have yours."
         )
-    values: dict[str, Any] = {
-        "workspace_id": member.workspace_id,
-        "version": version + 1,
-        "changes": changes,
-        "changed_by_id": member.user_id,
-        **policy.columns(to),
-    }
-    row = GuidancePolicy.objects.create(**values)
+    row = GuidancePolicy(
+        workspace_id=member.workspace_id,
+        version=version + 1,
+        changes=changes,
+        changed_by_id=member.user_id,
+    )
+    for name, value in policy.columns(to).items():
+        setattr(row, name, value)
+    row.save(force_insert=True)
     record(
         "guidance_policy.changed",
         target_kind="guidance_policy",
