@@ -4,10 +4,10 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip install -qq --constraint constraints.txt --build-constraint build-constraints.txt
-SOURCES := manage.py accounts outreach tests
+SOURCES := manage.py accounts evaluation outreach tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check clean
+.PHONY: help setup run test check evaluate clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -33,6 +33,10 @@ check: .venv/ready-to-work ## linters, types, import rules, migrations, producti
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) -m outreach.services.check_deploy
 	$(PY) -m deptry .
+
+evaluate: .venv/ready-to-work ## measure guidance on labelled messages (MESSAGES=…) and fit its figures
+	@$(PIP) --editable '.[evaluate]'
+	@$(PY) -m evaluation $(MESSAGES)
 
 clean: ## remove the virtual environment and what tools left; keeps var/ with its data
 	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -7,7 +7,7 @@ from outreach.guidance.report import Context, Finding, Report, Severity
 from outreach.guidance.rules import RULES
 from outreach.guidance.rules.base import Mark, Reading
 from outreach.guidance.rules.length import counted_length
-from outreach.guidance.scoring import REPEATED, score, verdict
+from outreach.guidance.scoring import REPEATED, effective, score, verdict
 
 _NO_CONTEXT = Context()
 _ORDER = {Severity.BLOCK: 0, Severity.WARN: 1, Severity.PRAISE: 2}
@@ -20,24 +20,30 @@ def read(text: str, context: Context = _NO_CONTEXT) -> Report:
     Never raises for any text; the same text and context always give the same report.
     """
     words = language()
-    reading = Reading(text, context, words)
-    marks = [mark for rule in RULES for mark in rule(reading)]
-    marks.sort(key=lambda mark: (mark.start, _ORDER[words.entries[mark.rule].severity], mark.end))
-    findings = _findings(text, marks, words)
-    total = score(findings)
+    findings = _findings(text, marks_of(Reading(text, context, words)), words)
+    total = score(findings, words.figures)
     return Report(
         verdict=verdict(findings, total),
         score=total,
         findings=findings,
         length=counted_length(text, words),
         house_limit=context.house_limit,
+        start=words.figures.start,
     )
 
 
+def marks_of(reading: Reading) -> list[Mark]:
+    """What all rules notice, in the order of the text."""
+    entries = reading.language.entries
+    marks = [mark for rule in RULES for mark in rule(reading)]
+    marks.sort(key=lambda mark: (mark.start, _ORDER[entries[mark.rule].severity], mark.end))
+    return marks
+
+
 def _findings(text: str, marks: list[Mark], words: Language) -> tuple[Finding, ...]:
+    weights = effective(raw_weights(marks, words), words.figures)
     findings: list[Finding] = []
-    seen: set[str] = set()
-    for mark in marks:
+    for mark, weight in zip(marks, weights, strict=True):
         entry = words.entries[mark.rule]
         findings.append(
             Finding(
@@ -48,12 +54,31 @@ def _findings(text: str, marks: list[Mark], words: Language) -> tuple[Finding, .
                 message=_filled(entry.message, text, mark),
                 suggestion=_filled(entry.suggestion, text, mark),
                 source=entry.source,
-                weight=round(entry.weight * REPEATED, 6) if mark.rule in seen else entry.weight,
+                weight=weight,
                 fix=mark.fix,
+                quiet=entry.quiet,
             )
         )
-        seen.add(mark.rule)
     return tuple(findings)
+
+
+def amounts(marks: list[Mark]) -> list[float]:
+    """How often each mark counts its rule's weight: further places count less than the first."""
+    seen: set[str] = set()
+    counted = []
+    for mark in marks:
+        once = REPEATED if mark.rule in seen else 1.0
+        counted.append(once if mark.amount is None else mark.amount)
+        seen.add(mark.rule)
+    return counted
+
+
+def raw_weights(marks: list[Mark], words: Language) -> list[float]:
+    """What each mark weighs by itself."""
+    return [
+        round(words.entries[mark.rule].weight * amount, 6) if mark.weight is None else mark.weight
+        for mark, amount in zip(marks, amounts(marks), strict=True)
+    ]
 
 
 def _filled(template: str, text: str, mark: Mark) -> str:

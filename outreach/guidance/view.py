@@ -12,6 +12,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+from outreach.guidance.disguise import Known
 from outreach.guidance.folding import fold
 
 # Endings that a bare domain may have. Those that are also English words count only before a path
@@ -76,9 +77,9 @@ class Sentence:
 class View:
     """One text, looked at once."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, known: Known | None = None) -> None:
         self.text = text
-        self.folded = fold(text)
+        self.folded = fold(text, known)
         self.tokens: list[Token] = []
         self.links: list[Link] = []
         self.sentences: list[Sentence] = []

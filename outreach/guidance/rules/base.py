@@ -14,13 +14,19 @@ from outreach.guidance.view import Sentence, View
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a rule noticed at text[start:end]; `values` fill the rule's message."""
+    """What a rule noticed at text[start:end]; `values` fill the rule's message.
+
+    `amount` is how often the mark counts the rule's weight (otherwise once, and less for further
+    places); `weight` is a weight of its own, in log-odds.
+    """
 
     rule: str
     start: int
     end: int
     fix: Fix | None = None
     values: Mapping[str, object] = field(default_factory=dict)
+    amount: float | None = None
+    weight: float | None = None
 
 
 class Reading:
@@ -30,7 +36,7 @@ class Reading:
         self.text = text
         self.context = context
         self.language = language
-        self.view = View(text)
+        self.view = View(text, language.knows)
 
     @cached_property
     def hits(self) -> tuple[Hit, ...]:
@@ -58,13 +64,14 @@ class Reading:
         )
 
     @cached_property
-    def _clean_spans(self) -> frozenset[int]:
+    def clean_starts(self) -> frozenset[int]:
+        """The first tokens of the clean sentences."""
         return frozenset(sentence.first for sentence in self.clean_sentences)
 
     def is_clean(self, hit: Hit) -> bool:
         """Whether the hit stands in a clean sentence."""
         index = self.view.sentence_at(self.view.tokens[hit.first].start)
-        return index is not None and self.view.sentences[index].first in self._clean_spans
+        return index is not None and self.view.sentences[index].first in self.clean_starts
 
     def span(self, hit: Hit) -> tuple[int, int]:
         """Where the hit's words stand in the text."""
