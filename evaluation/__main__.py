@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> int:
 def _model_as_it_is() -> Model:
     words = language()
     rules = {rule: entry.weight for rule, entry in words.entries.items()}
-    return Model(words.figures, rules, dict(words.words))
+    return Model(words.figures, rules, dict(words.words.of))
 
 
 def _report(messages: list[Message], scores: list[float]) -> str:

@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix
 
 from evaluation.evidence import Evidence
 from evaluation.messages import Message
-from outreach.guidance.language import language
+from outreach.guidance.language import Entry, language
 from outreach.guidance.report import Severity
 from outreach.guidance.rules.wording import WORTH_TELLING
 from outreach.guidance.scoring import Figures
@@ -33,8 +33,10 @@ PRAISE_MOST = 5.0
 PRAISE_GONE = 10.0
 RULES_HELD = 1.0
 """How firmly rules are held to their weights by judgement."""
-WORDS_HELD = 4.0
+WORDS_HELD = 3.0
 """How firmly the weights of words are held to nothing."""
+QUIET_MOST = 0.5
+"""No quiet note weighs more, or it would call spam what it does not even ask to mend."""
 LEAST = 0.05
 """No rule weighs less: what is said of a letter has a share in its score."""
 IN_MESSAGES, IN_SOURCES = 3, 2
@@ -43,7 +45,120 @@ WORTH_KEEPING = 0.04
 DIGITS = 3
 _NAME_SHARE = 0.6
 _FUNCTION_WORDS = frozenset(
-    ["^", "$", ".", "?", "the", "a", "an", "this", "that", "these", "those", "it", "its", "it's", "is", "are", "was", "were", "be", "been", "am", "do", "does", "did", "has", "have", "had", "will", "would", "can", "could", "should", "may", "might", "must", "and", "or", "but", "if", "so", "as", "at", "by", "for", "from", "in", "into", "of", "off", "on", "out", "over", "to", "up", "with", "than", "then", "there", "here", "not", "no", "i'm", "i", "me", "my", "we", "us", "our", "you", "your", "he", "she", "they", "him", "her", "them", "his", "their", "what", "which", "who", "when", "where", "how", "why", "all", "any", "some", "just", "also", "very", "more", "most", "much", "many", "such", "only", "own", "same", "too", "about", "after", "before", "again", "i'll", "i've", "we're", "you're", "that's", "s", "t", "re"]
+    [
+        "^",
+        "$",
+        ".",
+        "?",
+        "the",
+        "a",
+        "an",
+        "this",
+        "that",
+        "these",
+        "those",
+        "it",
+        "its",
+        "it's",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "am",
+        "do",
+        "does",
+        "did",
+        "has",
+        "have",
+        "had",
+        "will",
+        "would",
+        "can",
+        "could",
+        "should",
+        "may",
+        "might",
+        "must",
+        "and",
+        "or",
+        "but",
+        "if",
+        "so",
+        "as",
+        "at",
+        "by",
+        "for",
+        "from",
+        "in",
+        "into",
+        "of",
+        "off",
+        "on",
+        "out",
+        "over",
+        "to",
+        "up",
+        "with",
+        "than",
+        "then",
+        "there",
+        "here",
+        "not",
+        "no",
+        "i'm",
+        "i",
+        "me",
+        "my",
+        "we",
+        "us",
+        "our",
+        "you",
+        "your",
+        "he",
+        "she",
+        "they",
+        "him",
+        "her",
+        "them",
+        "his",
+        "their",
+        "what",
+        "which",
+        "who",
+        "when",
+        "where",
+        "how",
+        "why",
+        "all",
+        "any",
+        "some",
+        "just",
+        "also",
+        "very",
+        "more",
+        "most",
+        "much",
+        "many",
+        "such",
+        "only",
+        "own",
+        "same",
+        "too",
+        "about",
+        "after",
+        "before",
+        "again",
+        "i'll",
+        "i've",
+        "we're",
+        "you're",
+        "that's",
+        "s",
+        "t",
+        "re",
+    ]
 )
 """Words that carry a sentence and say nothing: nobody would take them for a reason."""
 
@@ -118,7 +233,7 @@ def fit(messages: Sequence[Message], found: Sequence[Evidence], sources: Sequenc
     )  # fmt: skip
     least = (
         [(-6.0, -0.1)]
-        + [(LEAST, None)] * len(warning) + [(0.0, None)] * len(spam_words)
+        + [(LEAST, _most(entries[rule])) for rule in warning] + [(0.0, None)] * len(spam_words)
         + [(LEAST, None)] * len(praising) + [(0.0, None)] * len(good_words)
     )  # fmt: skip
     weights = _solve(up, down, spam, shares, prior, held, least)
@@ -139,6 +254,11 @@ def fit(messages: Sequence[Message], found: Sequence[Evidence], sources: Sequenc
             if abs(words[word]) >= WORTH_KEEPING
         },
     )
+
+
+def _most(entry: Entry) -> float | None:
+    """A quiet note stays one; words, which add up, may come to more."""
+    return QUIET_MOST if entry.quiet and not entry.rule.startswith("words.") else None
 
 
 def _shares(messages: list[Message]) -> Array:
@@ -165,7 +285,8 @@ def _vocabulary(
             seen_in[word].add(source)
             weight[word] += share
             speaking[word] += share * message.is_spam
-    spam, good = [], []
+    spam: list[str] = []
+    good: list[str] = []
     for word in sorted(counts):
         if counts[word] < IN_MESSAGES or len(seen_in[word]) < IN_SOURCES:
             continue

@@ -21,6 +21,7 @@ _MIXED = re.compile(
     rf"(?<![\w@#./$€!|-])[a-z{_SIGNS}]{{0,20}}?(?:[a-z][{_SIGNS}](?=[a-z{_SIGNS}]{{0,20}}[a-z0-9])"
     rf"|[0-9@$€][a-z]|[a-z][0-9])[a-z{_SIGNS}]{{0,20}}(?![\w@])(?![./][a-z])"
 )
+_ANY_SIGN = re.compile(rf"[{_SIGNS}]")
 _APART = re.compile(r"(?<![\w'@#/])[\w@$](?:(?:[.\-_*·•~|/+,]| {1,3})[\w@$](?![\w'])){2,}")
 _GAP = re.compile(r"[^\w@$]+")
 _AS_I = str.maketrans("0134567890@$€!|", "oieasgtbgoasei" + "l")
@@ -68,6 +69,8 @@ def plain_spelling(word: str, known: Known) -> str | None:
 
 
 def _mixed(text: str, known: Known) -> Iterator[Change]:
+    if not _ANY_SIGN.search(text):
+        return
     for match in _MIXED.finditer(text):
         word = match.group().rstrip("!|")
         plain = plain_spelling(word, known)
@@ -121,9 +124,11 @@ def _split(letters: str, known: Known) -> tuple[str, float]:
     best: list[tuple[float, int]] = [(0.0, 0)]
     for end in range(1, len(letters) + 1):
         options = [(best[end - 1][0] + _LETTER_COST, end - 1)]
-        for start in range(max(0, end - _LONGEST), end - 1):
-            if known(letters[start:end]):
-                options.append((best[start][0] + _WORD_COST, start))
+        options.extend(
+            (best[start][0] + _WORD_COST, start)
+            for start in range(max(0, end - _LONGEST), end - 1)
+            if known(letters[start:end])
+        )
         best.append(min(options))
     words: list[str] = []
     end = len(letters)

@@ -7,6 +7,7 @@ of one that only looks like it. Every folded character knows which original one 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -21,6 +22,7 @@ INVISIBLE = frozenset(
 )
 """Characters that show nothing by themselves (zero-width, fillers, marks of direction)."""
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 # Apostrophes and hyphens as people's keyboards write them.
 _PLAIN = dict.fromkeys("’‘ʼ`´", "'") | {"\u2010": "-", "\u2011": "-"}
 # Question marks of other scripts: Arabic, Greek, Armenian, Ethiopic, full width.
@@ -111,11 +113,18 @@ def _folded(text: str) -> Folded:
         return Folded(text.lower().replace("`", "'"), None)
     pieces: list[str] = []
     offsets: list[int] = []
-    for index, char in enumerate(text):
-        seen = char.lower() if char < "\x80" else _folded_char(char)
+    at = 0
+    for match in _NOT_ASCII.finditer(text):
+        index = match.start()
+        pieces.append(text[at:index].lower())
+        offsets.extend(range(at, index))
+        at = index + 1
+        seen = _folded_char(text[index])
         if seen:
             pieces.append(seen)
             offsets.extend((index,) * len(seen))
+    pieces.append(text[at:].lower())
+    offsets.extend(range(at, len(text)))
     return Folded("".join(pieces), offsets)
 
 

@@ -27,10 +27,3 @@ def parts(host: str) -> tuple[str, str, str]:
     """
     found = _extract()(host)
     return found.subdomain, found.domain, found.suffix
-
-
-@lru_cache(maxsize=4096)
-def site(host: str) -> str:
-    """The registered name that a host belongs to; the host itself where there is none."""
-    _, name, ending = parts(host)
-    return f"{name}.{ending}" if name and ending else host

@@ -21,6 +21,7 @@ from typing import Any
 from outreach.guidance.phrases import PhraseBook
 from outreach.guidance.report import Severity
 from outreach.guidance.scoring import Figures
+from outreach.guidance.words import Weights
 
 _LETTERS = re.compile("[a-z]{2,}")
 
@@ -43,7 +44,7 @@ class Entry:
     quiet: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Language:
     """One language's rules, phrases and words, and the figures that weigh them.
 
@@ -58,10 +59,13 @@ class Language:
     lists: Mapping[str, frozenset[str]]
     lines: Mapping[str, str]
     lexicon: Mapping[str, tuple[str, ...]]
-    words: Mapping[str, float]
+    words: Weights
     figures: Figures
     praise: frozenset[str]
+    warnings: frozenset[str]
     vocabulary: frozenset[str]
+    tongues: Mapping[str, frozenset[str]]
+    function_words: frozenset[str]
 
     def knows(self, word: str) -> bool:
         """Whether the word stands anywhere in the language's data."""
@@ -81,6 +85,7 @@ def language(code: str = "en") -> Language:
     sources = tables.pop("sources")
     lists = tables.pop("lists")
     lines = tables.pop("lines")
+    tongues = tables.pop("tongues")
     lexicon: dict[str, tuple[str, ...]] = {}
     for rule, table in tables.items():
         for word in table.get("words", "").split():
@@ -114,10 +119,17 @@ def language(code: str = "en") -> Language:
         lists={name: frozenset(words.split()) for name, words in lists.items()},
         lines=lines,
         lexicon=lexicon,
-        words=fitted["words"],
+        words=Weights(fitted["words"]),
         figures=Figures(**fitted["figures"]),
         praise=frozenset(
             rule for rule, table in tables.items() if table.get("severity") == Severity.PRAISE
+        ),
+        tongues={name: frozenset(words.split()) for name, words in tongues.items()},
+        function_words=frozenset(f"{lists['common']} {lists['ours']} {lists['yours']}".split()),
+        warnings=frozenset(
+            rule
+            for rule, table in tables.items()
+            if table.get("severity", Severity.PRAISE) != Severity.PRAISE
         ),
         vocabulary=_vocabulary(phrases, lexicon, lists, fitted["words"]),
     )

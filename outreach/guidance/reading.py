@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from outreach.guidance.language import Language, language
 from outreach.guidance.report import Context, Finding, Report, Severity
 from outreach.guidance.rules import RULES
 from outreach.guidance.rules.base import Mark, Reading
 from outreach.guidance.rules.length import counted_length
+from outreach.guidance.rules.tongue import only_what_holds
 from outreach.guidance.scoring import REPEATED, effective, score, verdict
 
 _NO_CONTEXT = Context()
 _ORDER = {Severity.BLOCK: 0, Severity.WARN: 1, Severity.PRAISE: 2}
 _QUOTED_MOST = 60
+_PLACES_MOST = 25
 
 
 def read(text: str, context: Context = _NO_CONTEXT) -> Report:
@@ -35,9 +39,22 @@ def read(text: str, context: Context = _NO_CONTEXT) -> Report:
 def marks_of(reading: Reading) -> list[Mark]:
     """What all rules notice, in the order of the text."""
     entries = reading.language.entries
-    marks = [mark for rule in RULES for mark in rule(reading)]
+    marks = only_what_holds([mark for rule in RULES for mark in rule(reading)])
     marks.sort(key=lambda mark: (mark.start, _ORDER[entries[mark.rule].severity], mark.end))
-    return marks
+    return _not_endless(marks)
+
+
+def _not_endless(marks: list[Mark]) -> list[Mark]:
+    """The first places of each rule; whoever has read twenty-five needs no further."""
+    if len(marks) <= _PLACES_MOST:
+        return marks
+    counts: Counter[str] = Counter()
+    kept = []
+    for mark in marks:
+        counts[mark.rule] += 1
+        if counts[mark.rule] <= _PLACES_MOST:
+            kept.append(mark)
+    return kept
 
 
 def _findings(text: str, marks: list[Mark], words: Language) -> tuple[Finding, ...]:
@@ -84,7 +101,11 @@ def raw_weights(marks: list[Mark], words: Language) -> list[float]:
 def _filled(template: str, text: str, mark: Mark) -> str:
     if "{" not in template:
         return template
-    return template.format_map({"words": _quoted(text[mark.start : mark.end]), **mark.values})
+    for name, value in mark.values.items():
+        template = template.replace(f"{{{name}}}", str(value))
+    if "{words}" in template:
+        template = template.replace("{words}", _quoted(text[mark.start : mark.end]))
+    return template
 
 
 def _quoted(words: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Verdict(StrEnum):
@@ -64,8 +64,7 @@ class Fix:
         return text[: self.start] + self.replacement + text[self.end :]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that a rule says about text[start:end].
 
     `weight` is what the finding adds to the log-odds of spam; praise has a negative one. `quiet`: a

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from outreach.guidance.view import Sentence, View
 
 BEGIN, END = "^", "$"
-_MANY_DIGITS = 5
-_SHORT = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gram:
     """A word or a pair of neighbours: tokens[first:last] of a view, named `name`."""
 
@@ -26,48 +24,46 @@ class Gram:
     last: int
 
 
-def shape(word: str) -> str:
-    """The word as weights know it: figures and mixtures by their kind."""
-    if word[0] == "#":
-        return word
-    if word[0].isdigit() or word[-1].isdigit():
-        if word.isdigit():
-            return "#number" if len(word) < _MANY_DIGITS else "#long-number"
-        return "#mixed" if len(word) > _SHORT else word
-    return word
-
-
-def shapes(view: View, sentence: Sentence) -> list[str]:
-    """The shapes of a sentence's words."""
-    made = []
-    for token in view.words(sentence):
-        word = token.word
-        if word == "#number":
-            word = "#long-number" if token.end - token.start >= _MANY_DIGITS else word
-        made.append(shape(word))
-    return made
-
-
 def grams(view: View, sentence: Sentence) -> Iterator[Gram]:
     """Every word of a sentence and every pair of neighbours, its two ends included."""
-    words = shapes(view, sentence)
-    at = sentence.first
     before = BEGIN
-    for index, word in enumerate(words, start=at):
+    for index in range(sentence.first, sentence.last):
+        word = view.shapes[index]
         yield Gram(word, index, index + 1)
         yield Gram(f"{before} {word}", index if before == BEGIN else index - 1, index + 1)
         before = word
-    if words:
-        yield Gram(f"{before} {END}", at + len(words) - 1, at + len(words))
+    if before != BEGIN:
+        yield Gram(f"{before} {END}", sentence.last - 1, sentence.last)
+
+
+class Weights:
+    """Fitted weights, ready to be looked up quickly."""
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self.of = weights
+        pairs = [name.split(" ") for name in weights if " " in name]
+        self._firsts = frozenset(first for first, _ in pairs)
+        self._seconds = frozenset(second for _, second in pairs)
+
+    def found(self, view: View, sentence: Sentence) -> list[Gram]:
+        """The grams of a sentence that have a weight, as `grams` would give them."""
+        of, firsts, seconds, shapes = self.of, self._firsts, self._seconds, view.shapes
+        found: list[Gram] = []
+        before = BEGIN
+        for index in range(sentence.first, sentence.last):
+            word = shapes[index]
+            if word in of:
+                found.append(Gram(word, index, index + 1))
+            if word in seconds and before in firsts:
+                pair = f"{before} {word}"
+                if pair in of:
+                    found.append(Gram(pair, index if before == BEGIN else index - 1, index + 1))
+            before = word
+        if before in firsts and f"{before} {END}" in of:
+            found.append(Gram(f"{before} {END}", sentence.last - 1, sentence.last))
+        return found
 
 
 def share(count: int) -> float:
     """How often the first `count` words of a lexicon count together: 1, 1.5, 1.83, …, 2.45."""
     return sum(1 / place for place in range(1, min(count, 6) + 1))
-
-
-def weighed(view: View, sentence: Sentence, weights: Mapping[str, float]) -> Iterator[Gram]:
-    """The grams of a sentence that have a weight."""
-    for gram in grams(view, sentence):
-        if gram.name in weights:
-            yield gram

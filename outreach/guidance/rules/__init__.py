@@ -18,6 +18,7 @@ from outreach.guidance.rules.personal import personal_data
 from outreach.guidance.rules.said import phrases, premium_numbers, secrets, stop_line
 from outreach.guidance.rules.shouting import capitals, emoji_strings, repeated_punctuation
 from outreach.guidance.rules.speaking import asking, speaking
+from outreach.guidance.rules.tongue import language
 from outreach.guidance.rules.wording import fitted, lexicons
 
 RULES: tuple[Rule, ...] = (
@@ -47,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     disguised_words,
     lexicons,
     fitted,
+    language,
 )
 
 __all__ = ["RULES", "Mark", "Reading", "Rule"]

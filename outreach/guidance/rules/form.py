@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from outreach.guidance.rules.base import Mark, Reading
 
@@ -18,11 +19,12 @@ _SIGNED = re.compile(
     r"|(?:^|[.!?,)\n]\s*)(?P<alone>[A-Z][a-z]{1,15})\W{0,2}\Z"
 )
 _TAIL = 60
-_TAGS_AS_A_HEAP = 1
 
 
 def tags(reading: Reading) -> Iterator[Mark]:
     """Hashtags do nothing in a direct message; a mention of somebody else is out of place."""
+    if "@" not in reading.text and "#" not in reading.text:
+        return
     context = reading.context
     own = {
         name.lower().lstrip("@")
@@ -32,9 +34,8 @@ def tags(reading: Reading) -> Iterator[Mark]:
     for token in reading.view.tokens:
         if token.word == "#tag":
             yield Mark("form.hashtag", token.start, token.end)
-        elif token.word == "#at":
-            if reading.text[token.start + 1 : token.end].lower() not in own:
-                yield Mark("form.mention", token.start, token.end)
+        elif token.word == "#at" and reading.text[token.start + 1 : token.end].lower() not in own:
+            yield Mark("form.mention", token.start, token.end)
 
 
 def sentences(reading: Reading) -> Iterator[Mark]:
@@ -60,6 +61,7 @@ def reading_ease(reading: Reading) -> Iterator[Mark]:
         yield Mark("form.hard", 0, 0, values={"ease": max(0, round(ease))})
 
 
+@lru_cache(maxsize=8192)
 def _syllables(word: str) -> int:
     count = len(_VOWELS.findall(word))
     return max(1, count - (word.endswith("e") and count > 1))

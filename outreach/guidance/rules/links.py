@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from outreach.guidance.disguise import plain_spelling
-from outreach.guidance.hosts import parts, site
+from outreach.guidance.hosts import parts
 from outreach.guidance.report import Fix
 from outreach.guidance.rules.base import Mark, Reading
 from outreach.guidance.view import Link
@@ -22,6 +22,8 @@ _BROKEN = re.compile(
     r"|\bhxxps?://\S{1,200}",
     re.IGNORECASE,
 )
+_MAY_BE_BROKEN = re.compile(r"[\[(](?:\.|dot)[\])]| dot |hxxp", re.IGNORECASE)
+_LABEL = re.compile(r"[^.\-]+")
 _SHORT_NAME = 4
 
 
@@ -41,6 +43,8 @@ def links(reading: Reading) -> Iterator[Mark]:
 
 def broken_links(reading: Reading) -> Iterator[Mark]:
     """An address written so that filters do not see it: 'site[.]com'."""
+    if not _MAY_BE_BROKEN.search(reading.text):
+        return
     for match in _BROKEN.finditer(reading.text):
         yield Mark("hidden.broken-link", match.start(), match.end())
 
@@ -59,29 +63,25 @@ def _one(reading: Reading, link: Link) -> Iterator[Mark]:
         elif host.rpartition(".")[2] in lists["cheap-endings"]:
             ending = host.rpartition(".")[2]
             yield Mark("link.cheap", link.start, link.end, values={"ending": ending})
-        elif site(host) in lists["raising"]:
+        elif any(host == name or host.endswith("." + name) for name in lists["raising"]):
             yield Mark("link.raising", link.start, link.end, values={"host": host})
-        elif parts(host)[0] in lists["help-hosts"]:
+        elif _is_help(host, lists["help-hosts"]):
             index = reading.view.sentence_at(link.start)
             if index is not None and reading.view.sentences[index].first in reading.clean_starts:
                 yield Mark("praise.help-page", link.start, link.end)
     yield from _tracking(reading, link)
 
 
+def _is_help(host: str, names: frozenset[str]) -> bool:
+    return host.partition(".")[0] in names and parts(host)[0] in names
+
+
 def _imitated(host: str, brands: frozenset[str]) -> str | None:
     """The well-known name that a host only looks like or borrows: paypa1.com, apple.com.sign.in."""
-    before, name, _ = parts(host)
-    if name in brands:
-        return None
-    plain = plain_spelling(name, brands.__contains__)
-    if plain:
-        return plain
-    for part in [*name.split("-"), *before.replace("-", ".").split(".")]:
-        if len(part) > _SHORT_NAME and part in brands:
-            return part
-        spelled = plain_spelling(part, brands.__contains__)
-        if spelled and len(spelled) > _SHORT_NAME:
-            return spelled
+    for label in _LABEL.findall(host):
+        named = label if label in brands else plain_spelling(label, brands.__contains__)
+        if named and (len(named) > _SHORT_NAME or label == parts(host)[1]):
+            return None if parts(host)[1] in brands else named
     return None
 
 

@@ -10,6 +10,7 @@ from outreach.guidance.rules.base import Mark, Reading
 _CARD = re.compile(r"(?<![\d.,+])\d(?:[ -]?\d){12,18}(?![\d])")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)")
 _PHONE = re.compile(r"(?<![\w.,/-])(?:\+|00|\(0|0|\()?\d(?:[ ().-]{0,2}\d){7,14}(?![\w/])")
+_MANY_DIGITS = re.compile(r"\d\W{0,2}\d")
 _CARD_DIGITS = range(13, 20)
 _PHONE_DIGITS = range(9, 16)
 
@@ -17,6 +18,11 @@ _PHONE_DIGITS = range(9, 16)
 def personal_data(reading: Reading) -> Iterator[Mark]:
     """Card numbers and account numbers block; e-mail addresses and phone numbers are notes."""
     text = reading.text
+    for token in reading.view.tokens if "@" in text else ():
+        if token.word == "#mail":
+            yield Mark("personal.mail", token.start, token.end)
+    if not _MANY_DIGITS.search(text):
+        return
     taken: list[tuple[int, int]] = []
     for match in _CARD.finditer(text):
         digits = "".join(char for char in match.group() if char.isdigit())
@@ -27,14 +33,11 @@ def personal_data(reading: Reading) -> Iterator[Mark]:
         if _iban(match.group()):
             taken.append(match.span())
             yield Mark("personal.account", *match.span())
-    for token in reading.view.tokens:
-        if token.word == "#mail":
-            yield Mark("personal.mail", token.start, token.end)
     for match in _PHONE.finditer(text):
         start, end = match.span()
-        digits = sum(char.isdigit() for char in match.group())
+        count = sum(char.isdigit() for char in match.group())
         inside = any(low < end and start < high for low, high in taken)
-        if digits in _PHONE_DIGITS and not inside and not _in_link(reading, start):
+        if count in _PHONE_DIGITS and not inside and not _in_link(reading, start):
             yield Mark("personal.phone", start, end)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from outreach.guidance.rules.base import Mark, Reading
-from outreach.guidance.words import Gram, grams, shapes, share
+from outreach.guidance.words import Gram, Weights, share
 
 FITTED_SPAM, FITTED_PERSON = "words.often-spam", "words.often-letters"
 WORTH_TELLING = 0.3
@@ -40,11 +40,15 @@ def _in_lexicons(reading: Reading) -> dict[str, list[list[Gram]]]:
         reading.language.praise,
         reading.clean_starts,
     )
+    shapes = reading.view.shapes
     found: dict[str, list[list[Gram]]] = {}
     for sentence in reading.view.sentences:
         here: dict[str, list[Gram]] = {}
-        for index, word in enumerate(shapes(reading.view, sentence), start=sentence.first):
-            for rule in lexicon.get(word, ()):
+        for index in range(sentence.first, sentence.last):
+            word = shapes[index]
+            if word not in lexicon:
+                continue
+            for rule in lexicon[word]:
                 if rule not in praise or sentence.first in clean:
                     here.setdefault(rule, []).append(Gram(word, index, index + 1))
         for rule, grams_ in here.items():
@@ -58,27 +62,27 @@ def fitted(reading: Reading) -> Iterator[Mark]:
     A sentence in which they come to little is passed over: that is noise, not a reason.
     """
     weights = reading.language.words
-    if not weights:
-        return
     seen: set[str] = set()
     for sentence in reading.view.sentences:
-        found = [gram for gram in grams(reading.view, sentence) if gram.name in weights]
-        spam = [gram for gram in found if weights[gram.name] > 0]
+        found = weights.found(reading.view, sentence)
+        if not found:
+            continue
+        spam = [gram for gram in found if weights.of[gram.name] > 0]
         yield from _told(reading, FITTED_SPAM, spam, weights, seen)
         if sentence.first in reading.clean_starts:
-            person = [gram for gram in found if weights[gram.name] < 0]
+            person = [gram for gram in found if weights.of[gram.name] < 0]
             yield from _told(reading, FITTED_PERSON, person, weights, seen)
 
 
 def _told(
-    reading: Reading, rule: str, found: list[Gram], weights: Mapping[str, float], seen: set[str]
+    reading: Reading, rule: str, found: list[Gram], weights: Weights, seen: set[str]
 ) -> Iterator[Mark]:
     once = {gram.name: gram for gram in reversed(found)}
-    if abs(sum(weights[name] for name in once)) < WORTH_TELLING:
+    if abs(sum(weights.of[name] for name in once)) < WORTH_TELLING:
         return
     new = [gram for name, gram in once.items() if name not in seen]
     seen.update(once)
-    weight = round(sum(weights[gram.name] for gram in new), 6)
+    weight = round(sum(weights.of[gram.name] for gram in new), 6)
     if weight:
         yield _mark(reading, rule, new, weight=weight)
 
