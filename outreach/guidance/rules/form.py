@@ -16,7 +16,7 @@ _HARD = 30.0
 _VOWELS = re.compile(r"[aeiouy]+")
 _SIGNED = re.compile(
     r"(?:[\^*~/_]|[-\u2013\u2014]{1,2} ?)(?P<name>[A-Z][A-Za-z.]{0,15}(?: [A-Z][a-z]{1,15})?)\W{0,3}\Z"
-    r"|(?:^|[.!?,)\n]\s*)(?P<alone>[A-Z][a-z]{1,15})\W{0,2}\Z"
+    r"|(?:\A|[.!?,)\n]\s{0,5})(?P<alone>[A-Z][a-z]{1,15})\W{0,2}\Z"
 )
 _TAIL = 60
 

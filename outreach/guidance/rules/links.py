@@ -11,7 +11,7 @@ from outreach.guidance.report import Fix
 from outreach.guidance.rules.base import Mark, Reading
 from outreach.guidance.view import Link
 
-_ADDRESS_ONLY = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z|(?:.*\.)?xn--.*\Z")
+_NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
 _TRACKING = re.compile(
     r"(?:utm_[a-z_]{1,30}|fbclid|gclid|dclid|msclkid|yclid|twclid|ttclid|igshid|igsh|mc_[ce]id"
     r"|_hsenc|_hsmi|mkt_tok|vero_id|oly_[a-z]{1,8}_id|ref_src|ref_url|s_cid|wickedid|irclickid)\Z",
@@ -54,7 +54,7 @@ def _one(reading: Reading, link: Link) -> Iterator[Mark]:
     host = link.host
     if host in lists["shorteners"]:
         yield Mark("link.shortened", link.start, link.end, values={"host": host})
-    elif _ADDRESS_ONLY.match(host) or "@" in link.url.split("/")[2:3]:
+    elif _hides_whose_it_is(link):
         yield Mark("link.disguised", link.start, link.end)
     else:
         imitated = _imitated(host, lists["brands"])
@@ -70,6 +70,15 @@ def _one(reading: Reading, link: Link) -> Iterator[Mark]:
             if index is not None and reading.view.sentences[index].first in reading.clean_starts:
                 yield Mark("praise.help-page", link.start, link.end)
     yield from _tracking(reading, link)
+
+
+def _hides_whose_it_is(link: Link) -> bool:
+    """Numbers for a name, an encoded name, or a name before an @ that is only a user's."""
+    return (
+        _NUMBERS.match(link.host) is not None
+        or any(label.startswith("xn--") for label in link.host.split("."))
+        or "@" in link.url.partition("://")[2].partition("/")[0]
+    )
 
 
 def _is_help(host: str, names: frozenset[str]) -> bool:
