@@ -44,7 +44,8 @@ class Phrase:
     begins: frozenset[tuple[str, str]]
     opens_sentence: bool = False
     """Whether the phrase counts only where a sentence begins."""
-    _pattern: re.Pattern[str] | None = None
+    compiled: re.Pattern[str] | None = None
+    """The expression, once it was needed."""
 
     def may_begin(self, word: str, following: str) -> bool:
         """Whether a match may begin with these two words."""
@@ -53,9 +54,9 @@ class Phrase:
     @property
     def pattern(self) -> re.Pattern[str]:
         """The expression that matches the phrase in a view's line."""
-        if self._pattern is None:
-            self._pattern = re.compile(_Parser(self.notation).expression())
-        return self._pattern
+        if self.compiled is None:
+            self.compiled = re.compile(_Parser(self.notation).expression())
+        return self.compiled
 
 
 @dataclass(slots=True)
@@ -97,40 +98,43 @@ class PhraseBook:
     def hits(self, view: View) -> Iterator[Hit]:
         """Where the phrases stand, in the order of the text; a family's hits do not overlap."""
         line, starts, tokens = view.line, view.line_starts, view.tokens
+        firsts, by_pair = self._by_first_word, self._by_pair
+        words = [token.word for token in tokens]
+        words.append("")
         reached: dict[str, int] = {}
-        for index, token in enumerate(tokens):
-            if token.word not in self._by_first_word:
+        for index, word in enumerate(words):
+            if word not in firsts:
                 continue
-            following = tokens[index + 1].word if index + 1 < len(tokens) else ""
-            phrases = self._candidates(token.word, following)
+            following = words[index + 1]
+            phrases = by_pair.get((word, following))
+            if phrases is None:
+                phrases = self._candidates(word, following)
             if not phrases:
                 continue
-            before = tokens[index - 1].word if index else "."
+            before = words[index - 1] if index else "."
             for phrase in phrases:
                 family = phrase.family
                 if reached.get(family, 0) > index or before in self._not_after.get(family, ()):
                     continue
                 if phrase.opens_sentence and before not in _END_MARKS:
                     continue
-                match = phrase.pattern.match(line, starts[index])
+                match = (phrase.compiled or phrase.pattern).match(line, starts[index])
                 if match:
                     last = index + match.group().count(" ")
-                    while tokens[last - 1].word in _END_MARKS:
+                    while words[last - 1] in _END_MARKS:
                         last -= 1
                     reached[family] = last
                     yield Hit(family, index, last)
 
     def _candidates(self, word: str, following: str) -> tuple[Phrase, ...]:
         """The phrases that may begin with these two words; remembered, for most pairs come again."""
-        known = self._by_pair.get((word, following))
-        if known is None:
-            if len(self._by_pair) >= _PAIRS_KEPT:
-                self._by_pair.clear()
-            known = tuple(
-                phrase for phrase in self._by_first_word[word] if phrase.may_begin(word, following)
-            )
-            self._by_pair[word, following] = known
-        return known
+        if len(self._by_pair) >= _PAIRS_KEPT:
+            self._by_pair.clear()
+        found = tuple(
+            phrase for phrase in self._by_first_word[word] if phrase.may_begin(word, following)
+        )
+        self._by_pair[word, following] = found
+        return found
 
 
 class _Parser:

@@ -62,18 +62,19 @@ def _findings(text: str, marks: list[Mark], words: Language) -> tuple[Finding, .
     findings: list[Finding] = []
     for mark, weight in zip(marks, weights, strict=True):
         entry = words.entries[mark.rule]
+        # By place: a letter has a dozen findings, and names would take twice the time.
         findings.append(
             Finding(
-                rule=mark.rule,
-                severity=entry.severity,
-                start=mark.start,
-                end=mark.end,
-                message=_filled(entry.message, text, mark),
-                suggestion=_filled(entry.suggestion, text, mark),
-                source=entry.source,
-                weight=weight,
-                fix=mark.fix,
-                quiet=entry.quiet,
+                mark.rule,
+                entry.severity,
+                mark.start,
+                mark.end,
+                _filled(entry.message, text, mark),
+                _filled(entry.suggestion, text, mark),
+                entry.source,
+                weight,
+                mark.fix,
+                entry.quiet,
             )
         )
     return tuple(findings)
@@ -110,5 +111,7 @@ def _filled(template: str, text: str, mark: Mark) -> str:
 
 def _quoted(words: str) -> str:
     """The marked words in one line, cut where they are long."""
+    if len(words) <= _QUOTED_MOST and words.isprintable() and "  " not in words:
+        return words
     line = " ".join(words[: 2 * _QUOTED_MOST].split())
     return line if len(line) <= _QUOTED_MOST else line[: _QUOTED_MOST - 1].rstrip() + "…"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 from outreach.guidance.disguise import Known
 from outreach.guidance.folding import fold
@@ -100,15 +101,15 @@ class View:
         self.links: list[Link] = []
         self.sentences: list[Sentence] = []
         self._split()
-        self.line = "".join([f"{token.word} " for token in self.tokens])
+        words = [token.word for token in self.tokens]
+        self.line = " ".join([*words, ""])
         """All tokens' words, each followed by one space."""
-        self.line_starts: list[int] = []
+        self.line_starts = list(accumulate([len(word) + 1 for word in words], initial=0))
         """Where in `line` each token starts."""
-        at = 0
-        for token in self.tokens:
-            self.line_starts.append(at)
-            at += len(token.word) + 1
-        self.shapes = [shape(token.word, token.end - token.start) for token in self.tokens]
+        self.shapes = [
+            token.word if token.word.isalpha() else shape(token.word, token.end - token.start)
+            for token in self.tokens
+        ]
         """The tokens' words as weights of words know them."""
         self._sentence_starts = [sentence.start for sentence in self.sentences]
 

@@ -109,8 +109,9 @@ class _OwnName:
     def mentioned(self, view: View) -> Token | None:
         """The first place where the name stands, capitalised, anywhere in the letter."""
         for token in view.tokens:
-            theirs = _plain(token.word) in self.words and token.word not in self._common
-            if theirs and view.text[token.start].isupper():
+            if not view.text[token.start].isupper() or token.word in self._common:
+                continue
+            if _plain(token.word) in self.words:
                 return token
         return None
 
