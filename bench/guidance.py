@@ -32,7 +32,8 @@ _PARTS = (
     "See https://inkandloom.example/fox for the film.",
     "mum says dinner is at seven, are you coming home tonight? lol",
 )
-_ROUNDS = 5
+_ROUNDS = 7
+_BATCH = 20
 _LETTERS = 1_000
 _LENGTH = 140
 _FOR_SPAMASSASSIN = 60
@@ -72,12 +73,17 @@ def guidance_vs_peers() -> Figure:
     ours = _rate(lambda text: read(text, _MARIA), texts)
     rates: dict[str, float] = {}
     missing = []
-    for name, measured in (("proselint", _proselint(texts)), ("SpamAssassin", _spamassassin(texts))):
+    for name, measured in (
+        ("proselint", _proselint(texts)),
+        ("SpamAssassin", _spamassassin(texts)),
+    ):
         if measured is None:
             missing.append(f"{name} is not installed")
         else:
             rates[name] = measured
-    said = [f"{name} {rate:.0f}/s (ours is {ours / rate:.1f} times)" for name, rate in rates.items()]
+    said = [
+        f"{name} {rate:.0f}/s (ours is {ours / rate:.1f} times)" for name, rate in rates.items()
+    ]
     value = ours / max(rates.values()) if rates else None
     detail = "; ".join([f"ours {ours:.0f}/s", *said, *missing])
     return _figure("guidance_vs_peers", value, 1, "higher", detail)
@@ -100,14 +106,21 @@ def _time(act: Callable[[], object]) -> float:
 
 
 def _rate(act: Callable[[str], object], texts: list[str]) -> float:
-    """Texts a second, in the best of some rounds after one to warm up."""
+    """Texts a second: each batch in its best of some rounds, after one round to warm up.
 
-    def once() -> None:
-        for text in texts:
+    Small batches, because on a machine that does other things no long stretch is undisturbed.
+    """
+
+    def over(batch: list[str]) -> None:
+        for text in batch:
             act(text)
 
-    once()
-    return len(texts) / min(_time(once) for _ in range(_ROUNDS))
+    over(texts)
+    batches = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
+    return len(texts) / sum(
+        min(_time(lambda: over(batch)) for _ in range(_ROUNDS))  # noqa: B023
+        for batch in batches
+    )
 
 
 def _proselint(texts: list[str]) -> float | None:

@@ -121,9 +121,7 @@ def _without_values(letter: Letter) -> str:
 
 def _segments(letter: Letter) -> list[list[str]]:
     """The words between merge values."""
-    return [
-        _WORD.findall(segment.lower()) for segment in _without_values(letter).split(_TAKEN_OUT)
-    ]
+    return [_WORD.findall(segment.lower()) for segment in _without_values(letter).split(_TAKEN_OUT)]
 
 
 def _pieces(letter: Letter) -> frozenset[Piece]:
@@ -182,9 +180,7 @@ def _kinds(pieces: list[frozenset[Piece]]) -> list[int]:
             continue
         sketch = RMinHash(num_perm=_PERMUTATIONS, seed=_SEED)
         sketch.update([" ".join(piece) for piece in sorted(own)])
-        near = [
-            (_resemblance(own, pieces[other]), -other) for other in index.query(sketch) if own
-        ]
+        near = [(_resemblance(own, pieces[other]), -other) for other in index.query(sketch) if own]
         best, other = max(near, default=(0.0, 0))
         if best >= NEAR:
             kinds.append(-other)

@@ -39,7 +39,11 @@ def _words_of(brand: str) -> list[str]:
 
 def _stands(brand: list[str], words: list[Token], index: int) -> bool:
     """Whether the brand's name stands at words[index:]."""
-    return bool(brand) and words[index].word == brand[0] and brand == [token.word for token in words[index : index + len(brand)]]
+    return (
+        bool(brand)
+        and words[index].word == brand[0]
+        and brand == [token.word for token in words[index : index + len(brand)]]
+    )
 
 
 def asking(reading: Reading) -> Iterator[Mark]:
