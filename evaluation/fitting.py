@@ -31,9 +31,9 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 PRAISE_MOST = 5.0
 PRAISE_GONE = 10.0
-RULES_HELD = 1.0
+RULES_HELD = 2.0
 """How firmly rules are held to their weights by judgement."""
-WORDS_HELD = 3.0
+WORDS_HELD = 4.0
 """How firmly the weights of words are held to nothing."""
 QUIET_MOST = 0.5
 """No quiet note weighs more, or it would call spam what it does not even ask to mend."""

@@ -149,11 +149,11 @@ def _shared(letters: Sequence[Letter], pieces: list[frozenset[Piece]]) -> float:
     for letter in letters:
         own = common = 0
         for words in _segments(letter):
-            covered = set()
+            covered: set[int] = set()
             for piece, at in _pieces_of(words):
                 if piece in everybody:
                     covered.update(range(at, at + len(piece)))
-            own += sum(map(len, words))
+            own += sum(len(word) for word in words)
             common += sum(len(words[index]) for index in covered)
         total += common / own if own else 0.0
     return total / len(letters)
