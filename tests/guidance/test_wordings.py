@@ -17,6 +17,7 @@ MARKED = [
     ("automatic.look", "The link is in: link in bio", "link in bio"),
     ("link.click", "Click here for more", "Click here"),
     ("link.click", "Go to inkloom.example now", "Go to inkloom.example"),
+    ("selling.services", "Logo design at an affordable price", "at an affordable price"),
     ("selling.ask", "Would you be open to learning more?", "Would you be open to learning"),
     ("selling.product", "We built a tool that saves hours", "We built a tool"),
     ("comment.promotion", "plz sub to my channel", "my channel"),
