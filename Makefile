@@ -4,10 +4,10 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip install -qq --constraint constraints.txt --build-constraint build-constraints.txt
-SOURCES := manage.py accounts bench outreach tests
+SOURCES := manage.py accounts bench evaluation outreach tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test check bench evaluate clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -37,6 +37,9 @@ check: .venv/ready-to-work ## linters, types, import rules, migrations, producti
 bench: .venv/ready-to-work ## figures that have a goal, a line of JSON each; ONLY=name,name for some
 	@$(PY) -m bench $(ONLY)
 
+evaluate: .venv/ready-to-work ## measure guidance on labelled messages (MESSAGES=…) and fit its figures
+	@$(PY) -m evaluation $(MESSAGES)
+
 clean: ## remove the virtual environment and what tools left; keeps var/ with its data
 	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
@@ -48,7 +51,7 @@ clean: ## remove the virtual environment and what tools left; keeps var/ with it
 
 .venv/ready-to-work: pyproject.toml constraints.txt build-constraints.txt | .venv/has-new-pip
 	@echo 'Installing what tests and checks need …'
-	@$(PIP) --editable '.[sandbox,embedded,test,check]'
+	@$(PIP) --editable '.[sandbox,embedded,test,check,evaluate]'
 	@touch .venv/ready-to-run $@
 
 # pip 25.3 is the first that can be told what to build packages with.

@@ -7,10 +7,13 @@ of one that only looks like it. Every folded character knows which original one 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+
+from outreach.guidance.disguise import Change, Known, changes
 
 INVISIBLE = frozenset(
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u200e\u200f"
@@ -19,6 +22,7 @@ INVISIBLE = frozenset(
 )
 """Characters that show nothing by themselves (zero-width, fillers, marks of direction)."""
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 # Apostrophes and hyphens as people's keyboards write them.
 _PLAIN = dict.fromkeys("’‘ʼ`´", "'") | {"\u2010": "-", "\u2011": "-"}
 # Question marks of other scripts: Arabic, Greek, Armenian, Ethiopic, full width.
@@ -53,14 +57,28 @@ def _foreign_look_alike(char: str) -> str | None:
     styled = unicodedata.normalize("NFKC", char)
     if len(styled) == 1 and styled != char and styled.isascii() and styled.isalnum():
         return styled
+    return _boxed(char)
+
+
+def _boxed(char: str) -> str | None:
+    """White letters in black circles and squares, which Unicode does not decompose."""
+    for first in (0x1F150, 0x1F170):
+        if first <= ord(char) < first + 26:
+            return chr(ord("A") + ord(char) - first)
     return None
+
+
+def without_accent(char: str) -> str:
+    """The Latin letter under an accent; the character itself where there is none."""
+    base = unicodedata.normalize("NFD", char)[0]
+    return base if base.isascii() else char
 
 
 @lru_cache(maxsize=8192)
 def _folded_char(char: str) -> str:
-    if char in INVISIBLE:
+    if char in INVISIBLE or unicodedata.category(char) == "Mn":
         return ""
-    return (look_alike(char) or _PLAIN.get(char, char)).lower()
+    return without_accent(look_alike(char) or _PLAIN.get(char, char)).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +87,8 @@ class Folded:
 
     text: str
     offsets: list[int] | None
+    changes: tuple[Change, ...] = ()
+    """What stood in disguise: spans in the original."""
 
     def origin(self, index: int) -> int:
         """Where the folded character at `index` stands in the original."""
@@ -79,15 +99,57 @@ class Folded:
         return index if self.offsets is None else self.offsets[index - 1] + 1
 
 
-def fold(text: str) -> Folded:
-    """The text as an eye reads it; the same length and offsets where it is plain ASCII."""
+def fold(text: str, known: Known | None = None) -> Folded:
+    """The text as an eye reads it; the same length and offsets where it is plain ASCII.
+
+    With `known`, words in disguise are put back where they become a word that is known.
+    """
+    folded = _folded(text)
+    return folded if known is None else _unmasked(folded, known)
+
+
+def _folded(text: str) -> Folded:
     if text.isascii():
         return Folded(text.lower().replace("`", "'"), None)
     pieces: list[str] = []
     offsets: list[int] = []
-    for index, char in enumerate(text):
-        seen = char.lower() if char < "\x80" else _folded_char(char)
+    at = 0
+    for match in _NOT_ASCII.finditer(text):
+        index = match.start()
+        pieces.append(text[at:index].lower())
+        offsets.extend(range(at, index))
+        at = index + 1
+        seen = _folded_char(text[index])
         if seen:
             pieces.append(seen)
             offsets.extend((index,) * len(seen))
+    pieces.append(text[at:].lower())
+    offsets.extend(range(at, len(text)))
     return Folded("".join(pieces), offsets)
+
+
+def _unmasked(folded: Folded, known: Known) -> Folded:
+    found = tuple(changes(folded.text, known))
+    if not found:
+        return folded
+    pieces: list[str] = []
+    offsets: list[int] = []
+    at = 0
+    for change in found:
+        pieces += (folded.text[at : change.start], change.plain)
+        offsets.extend(folded.origin(index) for index in range(at, change.start))
+        # Each letter stands for its share of the disguised span.
+        width = change.end - change.start
+        steps = range(len(change.plain))
+        offsets.extend(
+            folded.origin(change.start + step * width // len(change.plain)) for step in steps
+        )
+        if change.plain:
+            offsets[-1] = folded.origin(change.end - 1)
+        at = change.end
+    pieces.append(folded.text[at:])
+    offsets.extend(folded.origin(index) for index in range(at, len(folded.text)))
+    spans = tuple(
+        Change(folded.origin(c.start), folded.origin_end(c.end), c.plain, c.kind) for c in found
+    )
+    return Folded("".join(pieces), offsets, spans)

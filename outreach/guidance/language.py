@@ -3,14 +3,16 @@
 Each file holds tables named after rules. A table with `severity` says what a finding of the rule
 reads like; its `phrases`, if any, are what it looks for, but
 for those right after one of its `not_after` words. A table without severity is a *cue*:
-phrases that rules written in Python look for. Tables of [lists] are sets of words.
+phrases that rules written in Python look for. A table with `words` is a *lexicon* (see words.py).
+Tables of [lists] are sets of words.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,13 +20,18 @@ from typing import Any
 
 from outreach.guidance.phrases import PhraseBook
 from outreach.guidance.report import Severity
+from outreach.guidance.scoring import Figures
+from outreach.guidance.words import Weights
+
+_LETTERS = re.compile("[a-z]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """How the findings of one rule read. `{words}` in its texts stands for the marked words.
 
-    `leave_out`: a sentence that says nothing but this may be left out with one click.
+    `leave_out`: a sentence that says nothing but this may be left out with one click. `quiet`: a
+    note that by itself does not cost a letter its *good*.
     """
 
     rule: str
@@ -34,17 +41,35 @@ class Entry:
     source: str
     weight: float
     leave_out: bool
+    quiet: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Language:
-    """One language's rules, phrases and words."""
+    """One language's rules, phrases and words, and the figures that weigh them.
+
+    `lexicon` names, for a word, the rules in whose lexicon it stands; `words` holds the fitted
+    weights of words and pairs. `knows` tells whether a word stands anywhere in the data: what is
+    put back from a disguise must.
+    """
 
     entries: Mapping[str, Entry]
     book: PhraseBook
     cues: frozenset[str]
     lists: Mapping[str, frozenset[str]]
     lines: Mapping[str, str]
+    lexicon: Mapping[str, tuple[str, ...]]
+    words: Weights
+    figures: Figures
+    praise: frozenset[str]
+    warnings: frozenset[str]
+    vocabulary: frozenset[str]
+    tongues: Mapping[str, frozenset[str]]
+    function_words: frozenset[str]
+
+    def knows(self, word: str) -> bool:
+        """Whether the word stands anywhere in the language's data."""
+        return word in self.vocabulary
 
 
 @cache
@@ -55,10 +80,18 @@ def language(code: str = "en") -> Language:
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".toml"):
             tables |= tomllib.loads(file.read_text(encoding="utf-8"))
-    weights = json.loads(files(__package__).joinpath("weights.json").read_text(encoding="utf-8"))
+    fitted = json.loads(files(__package__).joinpath("weights.json").read_text(encoding="utf-8"))
+    weights: dict[str, float] = fitted["rules"]
     sources = tables.pop("sources")
     lists = tables.pop("lists")
     lines = tables.pop("lines")
+    tongues = tables.pop("tongues")
+    lexicon: dict[str, tuple[str, ...]] = {}
+    for rule, table in tables.items():
+        for word in table.get("words", "").split():
+            if rule not in lexicon.get(word, ()):
+                lexicon[word] = (*lexicon.get(word, ()), rule)
+    phrases = [(name, table.get("phrases", ())) for name, table in tables.items()]
     return Language(
         entries={
             rule: Entry(
@@ -69,12 +102,13 @@ def language(code: str = "en") -> Language:
                 source=sources[table["source"]],
                 weight=weights[rule],
                 leave_out=table.get("leave_out", False),
+                quiet=table.get("quiet", False),
             )
             for rule, table in tables.items()
             if "severity" in table
         },
         book=PhraseBook(
-            ((name, table.get("phrases", ())) for name, table in tables.items()),
+            phrases,
             {
                 name: frozenset(table["not_after"].split())
                 for name, table in tables.items()
@@ -84,4 +118,30 @@ def language(code: str = "en") -> Language:
         cues=frozenset(name for name, table in tables.items() if "severity" not in table),
         lists={name: frozenset(words.split()) for name, words in lists.items()},
         lines=lines,
+        lexicon=lexicon,
+        words=Weights(fitted["words"]),
+        figures=Figures(**fitted["figures"]),
+        praise=frozenset(
+            rule for rule, table in tables.items() if table.get("severity") == Severity.PRAISE
+        ),
+        tongues={name: frozenset(words.split()) for name, words in tongues.items()},
+        function_words=frozenset(f"{lists['common']} {lists['ours']} {lists['yours']}".split()),
+        warnings=frozenset(
+            rule
+            for rule, table in tables.items()
+            if table.get("severity", Severity.PRAISE) != Severity.PRAISE
+        ),
+        vocabulary=_vocabulary(phrases, lexicon, lists, fitted["words"]),
     )
+
+
+def _vocabulary(
+    phrases: Iterable[tuple[str, Iterable[str]]],
+    lexicon: Iterable[str],
+    lists: Mapping[str, str],
+    words: Iterable[str],
+) -> frozenset[str]:
+    """Every word that stands in the data, of two letters or more."""
+    written = [notation for _, notations in phrases for notation in notations]
+    text = " ".join([*written, *lexicon, *lists.values(), *words])
+    return frozenset(_LETTERS.findall(text))

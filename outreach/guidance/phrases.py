@@ -26,6 +26,9 @@ from outreach.guidance.view import View
 _PIECE = re.compile(r"[()\[\]|]|[^\s()\[\]|]+")
 _END_MARKS = (".", "?")
 _ANY = r"(?![.?] )\S+ "
+_UNKNOWN = ""
+"""Stands for a word that cannot be told beforehand."""
+_PAIRS_KEPT = 20_000
 
 
 class PhraseError(ValueError):
@@ -38,22 +41,25 @@ class Phrase:
 
     family: str
     notation: str
-    _pattern: re.Pattern[str] | None = None
+    begins: frozenset[tuple[str, str]]
+    opens_sentence: bool = False
+    """Whether the phrase counts only where a sentence begins."""
+    compiled: re.Pattern[str] | None = None
+    """The expression, once it was needed."""
 
-    @property
-    def opens_sentence(self) -> bool:
-        """Whether the phrase counts only where a sentence begins."""
-        return self.notation[0] == "^"
+    def may_begin(self, word: str, following: str) -> bool:
+        """Whether a match may begin with these two words."""
+        return (word, following) in self.begins or (word, _UNKNOWN) in self.begins
 
     @property
     def pattern(self) -> re.Pattern[str]:
         """The expression that matches the phrase in a view's line."""
-        if self._pattern is None:
-            self._pattern = re.compile(_Parser(self.notation).expression())
-        return self._pattern
+        if self.compiled is None:
+            self.compiled = re.compile(_Parser(self.notation).expression())
+        return self.compiled
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hit:
     """A phrase of `family` covers tokens[first:last]."""
 
@@ -75,11 +81,13 @@ class PhraseBook:
         not_after: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self._by_first_word: dict[str, list[Phrase]] = {}
+        self._by_pair: dict[tuple[str, str], tuple[Phrase, ...]] = {}
         self._not_after = not_after or {}
         for family, notations in families:
             for notation in notations:
-                phrase = Phrase(family, notation)
-                for word in _Parser(notation).first_words():
+                begins = _Parser(notation).beginnings()
+                phrase = Phrase(family, notation, begins, notation.startswith("^"))
+                for word in sorted({first for first, _ in begins}):
                     self._by_first_word.setdefault(word, []).append(phrase)
 
     def phrases(self) -> Iterator[Phrase]:
@@ -90,25 +98,43 @@ class PhraseBook:
     def hits(self, view: View) -> Iterator[Hit]:
         """Where the phrases stand, in the order of the text; a family's hits do not overlap."""
         line, starts, tokens = view.line, view.line_starts, view.tokens
+        firsts, by_pair = self._by_first_word, self._by_pair
+        words = [token.word for token in tokens]
+        words.append("")
         reached: dict[str, int] = {}
-        for index, token in enumerate(tokens):
-            phrases = self._by_first_word.get(token.word)
-            if phrases is None:
+        for index, word in enumerate(words):
+            if word not in firsts:
                 continue
-            before = tokens[index - 1].word if index else "."
+            following = words[index + 1]
+            phrases = by_pair.get((word, following))
+            if phrases is None:
+                phrases = self._candidates(word, following)
+            if not phrases:
+                continue
+            before = words[index - 1] if index else "."
             for phrase in phrases:
                 family = phrase.family
                 if reached.get(family, 0) > index or before in self._not_after.get(family, ()):
                     continue
                 if phrase.opens_sentence and before not in _END_MARKS:
                     continue
-                match = phrase.pattern.match(line, starts[index])
+                match = (phrase.compiled or phrase.pattern).match(line, starts[index])
                 if match:
                     last = index + match.group().count(" ")
-                    while tokens[last - 1].word in _END_MARKS:
+                    while words[last - 1] in _END_MARKS:
                         last -= 1
                     reached[family] = last
                     yield Hit(family, index, last)
+
+    def _candidates(self, word: str, following: str) -> tuple[Phrase, ...]:
+        """The phrases that may begin with these two words; remembered, for most pairs come again."""
+        if len(self._by_pair) >= _PAIRS_KEPT:
+            self._by_pair.clear()
+        found = tuple(
+            phrase for phrase in self._by_first_word[word] if phrase.may_begin(word, following)
+        )
+        self._by_pair[word, following] = found
+        return found
 
 
 class _Parser:
@@ -129,13 +155,13 @@ class _Parser:
             raise self._error("a bracket is closed that was not opened")
         return made + (r"(?=[.?] |\Z)" if self._ends else "")
 
-    def first_words(self) -> set[str]:
-        """The words that a match can begin with."""
+    def beginnings(self) -> frozenset[tuple[str, str]]:
+        """The first two words of every match; the second is _UNKNOWN where it may be any."""
         self._at = 0
-        words, skippable = self._first()
-        if skippable or not words or "" in words:
+        found = self._beginnings()
+        if () in found or any(words[0] == _UNKNOWN for words in found):
             raise self._error("it has no first word")
-        return words
+        return frozenset((words[0], words[1] if len(words) > 1 else _UNKNOWN) for words in found)
 
     def _error(self, what: str) -> PhraseError:
         return PhraseError(f"{what}: {self._notation!r}")
@@ -175,29 +201,29 @@ class _Parser:
         stem = re.escape(piece.removesuffix("*")).replace("'", "'?")
         return stem + (r"\S* " if piece.endswith("*") else " ")
 
-    def _first(self) -> tuple[set[str], bool]:
-        """First words of the sequence at hand, and whether the whole of it may be missing."""
-        words: set[str] = set()
-        open_still = True
+    def _beginnings(self) -> set[tuple[str, ...]]:
+        """Up to two first words of the sequence at hand; fewer where it is shorter."""
+        found: set[tuple[str, ...]] = {()}
         while (piece := self._peek()) and piece not in ")]|":
-            found, skippable = self._first_of_item()
-            if open_still:
-                words |= found
-                open_still = skippable
-        return words, open_still
+            item = self._beginnings_of_item()
+            found = {
+                (*words, *more)[:2]
+                for words in found
+                for more in (item if len(words) < 2 else [()])
+            }
+        return found
 
-    def _first_of_item(self) -> tuple[set[str], bool]:
+    def _beginnings_of_item(self) -> set[tuple[str, ...]]:
         piece = self._take()
         if piece in "([":
-            words, skippable = self._first()
+            found = self._beginnings()
             while self._peek() == "|":
                 self._take()
-                more, may_skip = self._first()
-                words |= more
-                skippable = skippable or may_skip
+                found |= self._beginnings()
             self._take()
-            return words, skippable or piece == "["
-        if piece[0] in "~_" or piece.endswith("*"):
-            # "" stands for what cannot be looked up; it matters only where a match may begin.
-            return {""}, False
-        return {piece, piece.replace("'", "")}, False
+            return found | {()} if piece == "[" else found
+        if piece[0] == "~":
+            return {(), (_UNKNOWN,), (_UNKNOWN, _UNKNOWN)}
+        if piece == "_" or piece.endswith("*"):
+            return {(_UNKNOWN,)}
+        return {(piece,), (piece.replace("'", ""),)}

@@ -15,9 +15,9 @@ from enum import StrEnum
 from functools import cache, cached_property, lru_cache
 
 from outreach.guidance.language import language
-from outreach.guidance.reading import read
+from outreach.guidance.reading import noticed, read, weighed
 from outreach.guidance.report import Context, Finding, Report, Severity
-from outreach.guidance.scoring import REPEATED, SUBSTANCE, score, verdict
+from outreach.guidance.scoring import REPEATED
 from outreach.guidance.view import View
 
 HOUSE_LIMIT = 140
@@ -30,6 +30,8 @@ ALWAYS = ("merge-field", "leftover.field", "secret", "recipient", "letter.empty"
 # Log-odds of a phrase that the workspace avoids: enough to cost a letter its *good*, and three of
 # them a good part of the way to spam. Not fitted: no labelled messages know the house's words.
 AVOID_WEIGHT = 0.6
+# Log-odds of a warning that a workspace made of praise.
+WARNED_WEIGHT = 0.25
 
 _ORDER = {Severity.BLOCK: 0, Severity.WARN: 1, Severity.PRAISE: 2}
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
@@ -122,19 +124,21 @@ def stop_line() -> str:
 def under(text: str, policy: Policy, context: Context) -> Report:
     """Read one letter under a workspace's policy. Never raises for any text."""
     brand = policy.brand or context.brand
-    report = read(text, replace(context, house_limit=policy.house_limit, brand=brand))
-    return applied(report, text, policy) if policy.touches_findings else report
+    context = replace(context, house_limit=policy.house_limit, brand=brand)
+    if not policy.touches_findings:
+        return read(text, context)
+    return weighed(text, context, _changed(noticed(text, context), text, policy))
 
 
-def applied(report: Report, text: str, policy: Policy) -> Report:
-    """`report`, which was read from `text`, with what the policy's phrases and severities say."""
+def _changed(noticed_: tuple[Finding, ...], text: str, policy: Policy) -> list[Finding]:
+    """What was noticed in `text`, with what the policy's phrases and severities say of it."""
     spoken = _Spoken(text)
     welcomed = spoken.places(policy.welcome)
     excepted = {
         rule: spoken.places(each.words for each in policy.exceptions if each.rule == rule)
         for rule in {each.rule for each in policy.exceptions}
     }
-    found = [*report.findings, *_own(spoken, policy, welcomed)]
+    found = [*noticed_, *_own(spoken, policy, welcomed)]
     kept = [
         finding
         for finding in found
@@ -142,14 +146,10 @@ def applied(report: Report, text: str, policy: Policy) -> Report:
         or not (_is_welcome(finding, welcomed) or _is_excepted(finding, excepted))
     ]
     set_ = [_set(finding, policy.severities) for finding in _weighed_anew(found, kept)]
-    findings = tuple(
-        sorted(
-            (finding for finding in set_ if finding is not None),
-            key=lambda finding: (finding.start, _ORDER[finding.severity], finding.end),
-        )
+    return sorted(
+        (finding for finding in set_ if finding is not None),
+        key=lambda finding: (finding.start, _ORDER[finding.severity], finding.end),
     )
-    total = score(findings)
-    return replace(report, findings=findings, score=total, verdict=verdict(findings, total))
 
 
 def has_words(phrase: str) -> bool:
@@ -310,14 +310,14 @@ def _weighed_anew(found: list[Finding], kept: list[Finding]) -> Iterator[Finding
         is_next = finding.rule not in seen and finding is not first[finding.rule]
         seen.add(finding.rule)
         counts_less = finding.weight == round(full * REPEATED, 6)
-        yield replace(finding, weight=full) if is_next and counts_less else finding
+        yield finding._replace(weight=full) if is_next and counts_less else finding
 
 
 def _set(finding: Finding, severities: Mapping[str, Level]) -> Finding | None:
     """The finding with the severity that the policy gives its rule; None where it is silent.
 
-    What warns or blocks never lowers the score and what praises never raises it; a warning that
-    was made of praise has just enough substance to cost a letter its *good*.
+    What warns or blocks never lowers the score and what praises never raises it. A rule that was
+    set to warn costs a letter its *good*, though it were a quiet note by itself.
     """
     level = severities.get(finding.rule)
     if level is None or is_always(finding.rule):
@@ -325,10 +325,10 @@ def _set(finding: Finding, severities: Mapping[str, Level]) -> Finding | None:
     if level is Level.OFF:
         return None
     severity = Severity(level.value)
-    if severity is finding.severity:
+    if severity is finding.severity and not finding.quiet:
         return finding
     if severity is Severity.PRAISE:
         weight = min(finding.weight, 0.0)
     else:
-        weight = finding.weight if finding.weight > 0 else SUBSTANCE
-    return replace(finding, severity=severity, weight=weight)
+        weight = finding.weight if finding.weight > 0 else WARNED_WEIGHT
+    return finding._replace(severity=severity, weight=weight, quiet=False)

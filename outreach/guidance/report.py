@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Verdict(StrEnum):
@@ -64,11 +64,11 @@ class Fix:
         return text[: self.start] + self.replacement + text[self.end :]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that a rule says about text[start:end].
 
-    `weight` is what the finding adds to the log-odds of spam; praise has a negative one.
+    `weight` is what the finding adds to the log-odds of spam; praise has a negative one. `quiet`: a
+    note that by itself does not cost the letter its *good*.
     """
 
     rule: str
@@ -80,6 +80,7 @@ class Finding:
     source: str
     weight: float
     fix: Fix | None = None
+    quiet: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The finding as the command line and stored reports spell it, in a stable order."""
@@ -92,6 +93,7 @@ class Finding:
             "suggestion": self.suggestion,
             "source": self.source,
             "weight": self.weight,
+            "quiet": self.quiet,
             "fix": None
             if self.fix is None
             else {
@@ -107,7 +109,8 @@ class Finding:
 class Report:
     """The answer to one reading.
 
-    `score` is between 0 and 1 (1 = spam); `length` is what counts against the house limit, in
+    `score` is between 0 and 1 (1 = spam); `start` is the log-odds of spam before any finding: with
+    the findings' weights it makes up the score. `length` is what counts against the house limit, in
     characters; findings come in the order of the text, what blocks before what warns before praise
     where they start together.
     """
@@ -117,6 +120,7 @@ class Report:
     findings: tuple[Finding, ...]
     length: int
     house_limit: int
+    start: float
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values, ready for JSON, in a stable order."""
@@ -126,4 +130,5 @@ class Report:
             "findings": [finding.as_dict() for finding in self.findings],
             "length": self.length,
             "house_limit": self.house_limit,
+            "start": self.start,
         }

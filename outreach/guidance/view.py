@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import accumulate
 
+from outreach.guidance.disguise import Known
 from outreach.guidance.folding import fold
 
 # Endings that a bare domain may have. Those that are also English words count only before a path
@@ -29,8 +30,10 @@ _LINK = (
 )
 # Bounded: an unbounded run of digits and commas would be read again from each of its digits.
 _AMOUNT = r"\d{1,15}(?:[,.]\d{1,15}){0,5}"
+# Most of a letter is words before a space: tried first, for the rest of the expression takes longer.
+_PLAIN_WORD = r"(?P<plain>(?<![\w@.#$£€+:/-])[a-z]+(?:'[a-z]+)*(?=[ ,;\n]|[.!?] |\Z))|"
 _WORD = re.compile(
-    _LINK + r"|(?P<mail>(?<![\w.+-])[\w+-]+(?:\.[\w+-]+)*@[\w-]+(?:\.[\w-]+)+)"
+    _PLAIN_WORD + _LINK + r"|(?P<mail>(?<![\w.+-])[\w+-]+(?:\.[\w+-]+)*@[\w-]+(?:\.[\w-]+)+)"
     r"|(?P<at>(?<!\w)@\w+)|(?P<tag>(?<!\w)#[^\W\d]\w*)"
     rf"|(?P<money>[$£€¥₹₦]{{1,2}} ?{_AMOUNT}[km]?\b|[$£€₹₦]{{2,}}"
     rf"|(?<![\w.]){_AMOUNT}[km]? ?(?:usd|usdt|gbp|eur|dollars?|pounds?|euros?|bucks|quid)\b)"
@@ -43,7 +46,22 @@ _NAMED = {kind: f"#{kind}" for kind in ("link", "mail", "at", "tag", "money", "p
 _LINK_TAIL = ".,;:!?'\")]}>*…"
 
 
-@dataclass(frozen=True, slots=True)
+_MANY_DIGITS = 5
+_SHORT = 2
+
+
+def shape(word: str, width: int) -> str:
+    """The word as weights know it: figures and mixtures by their kind."""
+    if word[0] == "#":
+        return "#long-number" if word == "#number" and width >= _MANY_DIGITS else word
+    if word[0].isdigit() or word[-1].isdigit():
+        if word.isdigit():
+            return "#number" if len(word) < _MANY_DIGITS else "#long-number"
+        return "#mixed" if len(word) > _SHORT else word
+    return word
+
+
+@dataclass(slots=True)
 class Token:
     """A word, or what stands for one, at text[start:end]."""
 
@@ -62,7 +80,7 @@ class Link:
     host: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sentence:
     """text[start:end] with its end mark; its tokens are tokens[first:last], end mark excluded."""
 
@@ -76,23 +94,44 @@ class Sentence:
 class View:
     """One text, looked at once."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, known: Known | None = None) -> None:
         self.text = text
-        self.folded = fold(text)
+        self.folded = fold(text, known)
         self.tokens: list[Token] = []
         self.links: list[Link] = []
         self.sentences: list[Sentence] = []
         self._split()
+        words = [token.word for token in self.tokens]
+        self.line = " ".join([*words, ""])
+        """All tokens' words, each followed by one space."""
+        self.line_starts = list(accumulate([len(word) + 1 for word in words], initial=0))
+        """Where in `line` each token starts."""
+        self.shapes = [
+            token.word if token.word.isalpha() else shape(token.word, token.end - token.start)
+            for token in self.tokens
+        ]
+        """The tokens' words as weights of words know them."""
+        self._sentence_starts = [sentence.start for sentence in self.sentences]
 
     def _split(self) -> None:
         folded = self.folded
+        text, offsets, tokens, search = folded.text, folded.offsets, self.tokens, _WORD.search
         first = 0
         begin = -1
         position = 0
         # Not finditer: a link gives its trailing punctuation back, and scanning goes on there.
-        while match := _WORD.search(folded.text, position):
+        while match := search(text, position):
             kind = match.lastgroup or "word"
             start, end = match.span()
+            if kind in ("plain", "word"):
+                # Nearly all are words, so they are made here and at once.
+                position = end
+                origin = start if offsets is None else offsets[start]
+                if begin < 0:
+                    begin = origin
+                origin_end = end if offsets is None else offsets[end - 1] + 1
+                tokens.append(Token(match.group(), origin, origin_end))
+                continue
             if kind == "link":
                 end = start + len(match.group().rstrip(_LINK_TAIL))
                 if end == start:
@@ -120,25 +159,6 @@ class View:
 
     def _close(self, begin: int, end: int, first: int, question: bool) -> None:
         self.sentences.append(Sentence(begin, end, first, len(self.tokens), question))
-
-    @cached_property
-    def line(self) -> str:
-        """All tokens' words, each followed by one space."""
-        return "".join(f"{token.word} " for token in self.tokens)
-
-    @cached_property
-    def line_starts(self) -> list[int]:
-        """Where in `line` each token starts."""
-        starts: list[int] = []
-        at = 0
-        for token in self.tokens:
-            starts.append(at)
-            at += len(token.word) + 1
-        return starts
-
-    @cached_property
-    def _sentence_starts(self) -> list[int]:
-        return [sentence.start for sentence in self.sentences]
 
     def sentence_at(self, offset: int) -> int | None:
         """The index of the sentence that the character at `offset` belongs to."""

@@ -16,9 +16,9 @@ def marked(text: str, rule: str, context: Context = MARIA) -> list[str]:
 
 
 def warned_of(text: str, context: Context = MARIA) -> set[str]:
-    """The rules that block or warn."""
+    """The rules that block or warn, quiet notes apart."""
     return {
         finding.rule
         for finding in read(text, context).findings
-        if finding.severity is not Severity.PRAISE
+        if finding.severity is not Severity.PRAISE and not finding.quiet
     }

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from outreach.guidance.__main__ import LineError, answer
+from outreach.guidance.__main__ import answer
+from outreach.guidance.lines import LineError
 
 
 def run(stdin: bytes, **environment: str) -> subprocess.CompletedProcess[bytes]:

@@ -15,6 +15,7 @@ from outreach.guidance.policy import (
     AVOID,
     AVOID_WEIGHT,
     DEFAULTS,
+    WARNED_WEIGHT,
     WELCOME,
     Exemption,
     Level,
@@ -25,7 +26,6 @@ from outreach.guidance.policy import (
     stop_line,
     under,
 )
-from outreach.guidance.scoring import BIAS, SUBSTANCE
 
 MARIA = Context(recipient=Recipient(name="Maria", handle="maria"), brand="Ink & Loom")
 GOOD = "Hi Maria, you asked which ink we use, so here is the recipe. How does it print for you?"
@@ -45,7 +45,7 @@ def marked(report: Report, rule: str, text: str) -> list[str]:
 
 
 def adds_up(report: Report) -> bool:
-    total = BIAS + sum(finding.weight for finding in report.findings)
+    total = report.start + sum(finding.weight for finding in report.findings)
     return math.isclose(report.score, 1 / (1 + math.exp(-total)))
 
 
@@ -145,7 +145,7 @@ def test_a_rule_that_is_off_says_and_weighs_nothing():
 def test_a_rule_that_blocks_lets_nothing_pass_as_good():
     report = reading(GOOD, severities={"speaking.question": Level.BLOCK})
     (finding,) = of(report, "speaking.question")
-    assert (finding.severity, finding.weight) == (Severity.BLOCK, SUBSTANCE)
+    assert (finding.severity, finding.weight) == (Severity.BLOCK, WARNED_WEIGHT)
     assert report.verdict is Verdict.MEND
 
 
@@ -153,7 +153,7 @@ def test_praise_never_raises_the_score_and_warnings_never_lower_it():
     praised = reading(SELLS, severities={"selling.outright": Level.PRAISE})
     assert {finding.weight for finding in of(praised, "selling.outright")} == {0.0}
     warned = reading(GOOD, severities={"greeting.name": Level.WARN})
-    assert [finding.weight for finding in of(warned, "greeting.name")] == [SUBSTANCE]
+    assert [finding.weight for finding in of(warned, "greeting.name")] == [WARNED_WEIGHT]
     assert warned.verdict is Verdict.MEND
     assert adds_up(praised)
     assert adds_up(warned)

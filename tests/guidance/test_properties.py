@@ -1,5 +1,8 @@
 """What holds for every text."""
 
+import math
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,7 +11,9 @@ from tests.guidance.reports import MARIA
 
 # No deadline: the first texts also pay for making the expressions, on however busy a machine.
 SOME = settings(deadline=None)
-MANY = settings(SOME, max_examples=300)
+MANY = settings(SOME, max_examples=150)
+
+_QUOTE = re.compile("“([^”]*)”")
 
 SPAM_SENTENCES = [
     "Thanks for following!",
@@ -28,6 +33,9 @@ PIECES = [
     "Which one?", "!!!", "FREE ", "NOW", "🔥🔥🔥", "👩🏽‍🎨", "bit.ly/x ", "https://a.example", "\u200b",
     "\u202e", "р\u0430y", "[NAME]", "{first_name}", "Just checking in. ", ". ", "\n", "Lorem ipsum",
     "Reply STOP to opt out. ", "send me your password ", "20% off ", "a", "é", "ﬁ", "İ", "ß", " ",
+    "fr33 ", "c l i c k ", "w1n c@sh ", "#sale ", "@bob ", "4111 1111 1111 1111 ", "150p/msg ",
+    "http://a.example/?utm_source=x&a=1 ", "paypa1.com/x ", "f.r.e.e", "Gracias por tu pedido ",
+    "a b c ", "1 2 3 ", "\u0336", "lol mum im home ", "sorry for the delay ", "— Tom",
     "Watch it. ", "Tell me. ", "Book it. ", "Hurry", "Limited time. ",
 ]  # fmt: skip
 letters = st.one_of(
@@ -84,6 +92,59 @@ def test_a_sentence_of_spam_at_the_end_never_lowers_the_score(text, spam):
     if not any(char.isalpha() for char in text):
         text = f"print {text}"
     assert read(f"{text}\n{spam}", MARIA).score >= read(text, MARIA).score
+
+
+SPAM_LETTERS = [
+    "Hi! Thanks for following me. Check out my site: bit.ly/x",
+    "Hope you're well. We help brands like yours grow their audience. Open to a quick call? - Tom",
+    "Congratulations, you have won a $500 gift card! Click here to claim it now: tinyurl.com/x",
+    "hey, is this you in this video? lol bit.ly/3x",
+    "Your account has been suspended. Verify your details within 24 hours: http://192.168.7.1/x",
+    "FREE entry! Txt WIN to 87121 now. 150p/msg T&Cs apply",
+    "Plz sub to my channel guys, I make music videos, it would mean the world",
+]
+
+
+@given(
+    letters,
+    st.sampled_from(SPAM_LETTERS),
+    st.sampled_from(["\n", " ", "\n\n", ". "]),
+    st.booleans(),
+)
+@settings(MANY)
+def test_a_letter_of_spam_at_either_end_never_lowers_the_score(text, spam, between, first):
+    joined = f"{spam}{between}{text}" if first else f"{text}{between}{spam}"
+    assert read(joined).score >= read(text).score
+
+
+@given(letters, contexts)
+@settings(SOME)
+def test_marks_are_what_the_message_says(text, context):
+    for finding in read(text, context).findings:
+        quoted = _QUOTE.search(finding.message)
+        if not quoted or finding.rule.startswith("words.") or finding.start == finding.end:
+            continue
+        marked = " ".join(text[finding.start : finding.end][:120].split())
+        assert finding.message.count("“") == 0 or marked[:40].rstrip() in finding.message
+
+
+@given(letters, contexts)
+@settings(SOME)
+def test_words_that_a_finding_names_stand_in_its_span(text, context):
+    for finding in read(text, context).findings:
+        if finding.rule.startswith("words."):
+            for word in _QUOTE.findall(finding.message.partition(": words")[0]):
+                assert word in text[finding.start : finding.end]
+
+
+@given(letters, contexts)
+@settings(SOME)
+def test_the_score_is_the_sum_of_the_findings(text, context):
+    report = read(text, context)
+    total = report.start + sum(finding.weight for finding in report.findings)
+    assert math.isclose(report.score, 1 / (1 + math.exp(-total)), rel_tol=1e-6, abs_tol=1e-12)
+    for finding in report.findings:
+        assert (finding.weight <= 0) == (finding.severity is Severity.PRAISE)
 
 
 @given(letters, contexts)

@@ -5,7 +5,6 @@ import math
 import pytest
 
 from outreach.guidance import Severity, Verdict, read
-from outreach.guidance.scoring import BIAS
 from tests.guidance.reports import MARIA
 
 GOOD = [
@@ -42,8 +41,8 @@ def test_one_warning_of_substance_asks_for_mending():
 def test_the_score_is_the_sum_of_the_findings():
     for text in GOOD + SPAM:
         report = read(text, MARIA)
-        total = BIAS + sum(finding.weight for finding in report.findings)
-        assert math.isclose(report.score, 1 / (1 + math.exp(-total)))
+        total = report.start + sum(finding.weight for finding in report.findings)
+        assert math.isclose(report.score, 1 / (1 + math.exp(-total)), rel_tol=1e-9)
 
 
 def test_what_repeats_counts_less():
@@ -68,9 +67,10 @@ def test_a_blocking_finding_is_never_good():
 
 def test_a_report_as_plain_values_keeps_its_order():
     values = read("Hi Tom, it is dry.", MARIA).as_dict()
-    assert list(values) == ["verdict", "score", "findings", "length", "house_limit"]
+    assert list(values) == ["verdict", "score", "findings", "length", "house_limit", "start"]
     assert list(values["findings"][0]) == [
-        "rule", "severity", "start", "end", "message", "suggestion", "source", "weight", "fix",
+        "rule", "severity", "start", "end", "message", "suggestion", "source", "weight", "quiet",
+        "fix",
     ]  # fmt: skip
     assert values["findings"][0]["fix"] == {
         "label": "Write Maria", "start": 3, "end": 6, "replacement": "Maria",

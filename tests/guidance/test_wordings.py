@@ -15,7 +15,21 @@ MARKED = [
     ("automatic.look", "come and CHECK OUT OUR NEW SHOP", "come and CHECK OUT OUR"),
     ("automatic.look", "Follow us on Instagram", "Follow us on Instagram"),
     ("automatic.look", "The link is in: link in bio", "link in bio"),
-    ("automatic.look", "Click here for more", "Click here"),
+    ("link.click", "Click here for more", "Click here"),
+    ("link.click", "Go to inkloom.example now", "Go to inkloom.example"),
+    ("selling.services", "Logo design at an affordable price", "at an affordable price"),
+    ("selling.ask", "Would you be open to learning more?", "Would you be open to learning"),
+    ("selling.product", "We built a tool that saves hours", "We built a tool"),
+    ("comment.promotion", "plz sub to my channel", "my channel"),
+    ("comment.promotion", "Like and subscribe", "Like and subscribe"),
+    ("job.offer", "A part time job for you", "part time job"),
+    ("job.offer", "Salary is $300 daily", "Salary is $300"),
+    ("gift.bait", "Here's a little gift for you", "Here's a little gift for"),
+    ("gift.bait", "A gift is waiting for you", "gift is waiting for you"),
+    ("account.alarm", "We temporarily locked it", "temporarily locked"),
+    ("account.alarm", "Your parcel is on hold", "Your parcel is on hold"),
+    ("adult.bait", "Come see my private pics", "see my private"),
+    ("money.premium-rate", "Only 150p/msg", "150p/msg"),
     ("automatic.flattery", "Love your content!", "Love your content"),
     ("automatic.flattery", "I came across your profile today", "came across your profile"),
     ("generic.opener", "I hope this message finds you well.", "I hope this message finds you well"),
@@ -87,7 +101,7 @@ LEFT_ALONE = [
 
 @pytest.mark.parametrize("text", LEFT_ALONE)
 def test_near_misses_are_left_alone(text):
-    assert warned_of(text) - {"call.none"} == set()
+    assert warned_of(text) == set()
 
 
 def test_a_phrase_does_not_reach_over_the_end_of_a_sentence():

@@ -5,8 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from outreach.guidance.folding import fold
+from outreach.guidance.language import Language
 from outreach.guidance.report import Fix, Recipient
 from outreach.guidance.rules.base import Mark, Reading
 from outreach.guidance.view import Token, View
@@ -20,7 +22,7 @@ def greeting(reading: Reading) -> Iterator[Mark]:
     """Praise a greeting by the recipient's name; warn of a wrong one, of none, of everybody."""
     if not reading.view.tokens:
         return
-    own = _OwnName(reading.context.recipient, reading.language.lists)
+    own = _own_name(reading.context.recipient, reading.language)
     opening = _opening(reading, own)
     if opening.name:
         start, end = opening.name[0].start, opening.name[-1].end
@@ -44,6 +46,11 @@ def greeting(reading: Reading) -> Iterator[Mark]:
         yield Mark("greeting.nameless", start, end, fix)
     else:
         yield Mark("greeting.none", 0, 0, _greet(reading, own.first))
+
+
+@lru_cache(maxsize=256)
+def _own_name(recipient: Recipient | None, language: Language) -> _OwnName:
+    return _OwnName(recipient, language.lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +109,9 @@ class _OwnName:
     def mentioned(self, view: View) -> Token | None:
         """The first place where the name stands, capitalised, anywhere in the letter."""
         for token in view.tokens:
-            theirs = _plain(token.word) in self.words and token.word not in self._common
-            if theirs and view.text[token.start].isupper():
+            if not view.text[token.start].isupper() or token.word in self._common:
+                continue
+            if _plain(token.word) in self.words:
                 return token
         return None
 

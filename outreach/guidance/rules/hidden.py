@@ -73,6 +73,13 @@ def look_alike_letters(reading: Reading) -> Iterator[Mark]:
             yield Mark("hidden.look-alike", match.start(), match.end(), fix, {"plain": seen})
 
 
+def disguised_words(reading: Reading) -> Iterator[Mark]:
+    """Words spelled with digits and signs, or one letter at a time."""
+    for change in reading.view.folded.changes:
+        fix = Fix(f"Write {change.plain}", change.start, change.end, change.plain)
+        yield Mark(f"hidden.{change.kind}", change.start, change.end, fix, {"plain": change.plain})
+
+
 @lru_cache(maxsize=4096)
 def _as_seen(word: str) -> str | None:
     """The Latin word that this one looks like; None where it is simply another language's."""

@@ -11,7 +11,19 @@ from outreach.guidance.rules.base import Mark, Reading
 
 # A sentence may have this many words around a phrase and still say nothing but the phrase.
 _WORDS_AROUND = 1
-_PREMIUM_NUMBER = re.compile(r"(?<![\d+])0(?:8[47]|9\d)\d ?\d{3} ?\d{3,4}(?!\d)")
+_PREMIUM_NUMBER = re.compile(r"(?<![\d+])0(?:8[0457]|9\d)\d ?\d{3} ?\d{3,4}(?!\d)")
+_MAY_BE_PRINT = re.compile(r"[\d&]")
+_SIGNS_OF_PRINT = (
+    "0p", "5p", "\u00a3", "gbp", "txt", "text", "rply", "reply", "box", "&", "t and c", "16", "18",
+    "stop", "msg", "call", "mobile", "std",
+)  # fmt: skip
+_SMALL_PRINT = re.compile(
+    r"\d{1,2}[05] ?p(?:/| ?per ?| ?a ?|pm|/?m)(?:min|msg|text|txt|wk|week|sms|day|call)?\b"
+    r"|(?:\u00a3|gbp ?)\d(?:\.\d\d)? ?(?:/|per ?|pw|p/w|a )(?:wk|week|msg|min|day|text|month|mnth)?\b"
+    r"|\b(?:txt|text|rply|reply) (?:[\w\"\'*]{1,15} ){1,3}to \d{4,6}\b|\bp\.?o\.? ?box ?\w"
+    r"|\bt ?(?:&|and|n) ?c'?s?\b|\b1[68] ?(?:\+|yrs|only\b|&? ?over\b)"
+    r"|\b(?:stop|txt|text|msg|call|mobile)\d{4,6}\b|\bmsg rcvd?\b|\bstd rates?\b",
+)
 
 
 def phrases(reading: Reading) -> Iterator[Mark]:
@@ -40,9 +52,19 @@ def secrets(reading: Reading) -> Iterator[Mark]:
 
 
 def premium_numbers(reading: Reading) -> Iterator[Mark]:
-    """Numbers that cost the caller extra."""
+    """Numbers that cost the caller extra, and the small print of paid text services."""
+    if not _MAY_BE_PRINT.search(reading.text):
+        return
     for match in _PREMIUM_NUMBER.finditer(reading.text):
         yield Mark("money.premium-number", match.start(), match.end())
+    small = reading.text.lower()
+    if len(small) != len(reading.text):
+        # A letter that lower case makes two of; the places would not be the text's.
+        small = reading.text
+    if not any(sign in small for sign in _SIGNS_OF_PRINT):
+        return
+    for match in _SMALL_PRINT.finditer(small):
+        yield Mark("money.premium-rate", match.start(), match.end())
 
 
 def stop_line(reading: Reading) -> Iterator[Mark]:

@@ -18,12 +18,15 @@ _SIGN = (
 _EMOJI = f"(?:[\U0001f1e6-\U0001f1ff]{{2}}|{_SIGN}(?:\u200d{_SIGN})*)"
 _FIRST_EMOJI = re.compile(_EMOJI)
 _EMOJI_STRING = re.compile(f"{_EMOJI}(?: ?{_EMOJI}){{2,}}")
+_CAPITALS = re.compile("[A-Z]{3}")
 _ABBREVIATION = 2
 _WORDS_IN_A_RUN = 3
 
 
 def capitals(reading: Reading) -> Iterator[Mark]:
     """Several words in a row in capitals, or one that is known from shouting."""
+    if reading.text.isascii() and not _CAPITALS.search(reading.text):
+        return
     run: list[Token] = []
     for token in reading.view.tokens:
         word = reading.text[token.start : token.end]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from outreach.guidance.rules.base import Mark, Reading
 from outreach.guidance.view import Token, View
@@ -16,7 +17,7 @@ def speaking(reading: Reading) -> Iterator[Mark]:
     The brand's own name counts as the sender's.
     """
     lists = reading.language.lists
-    brand = [token.word for token in View(reading.context.brand or "").tokens]
+    brand = _words_of(reading.context.brand or "")
     ours, yours = [], []
     for sentence in reading.clean_sentences:
         words = reading.view.words(sentence)
@@ -31,9 +32,18 @@ def speaking(reading: Reading) -> Iterator[Mark]:
         yield Mark("speaking.to", yours[0].start, yours[0].end)
 
 
+@lru_cache(maxsize=256)
+def _words_of(brand: str) -> list[str]:
+    return [token.word for token in View(brand).tokens]
+
+
 def _stands(brand: list[str], words: list[Token], index: int) -> bool:
     """Whether the brand's name stands at words[index:]."""
-    return bool(brand) and brand == [token.word for token in words[index : index + len(brand)]]
+    return (
+        bool(brand)
+        and words[index].word == brand[0]
+        and brand == [token.word for token in words[index : index + len(brand)]]
+    )
 
 
 def asking(reading: Reading) -> Iterator[Mark]:

@@ -1,0 +1,69 @@
+"""Words and pairs of words that weigh: lexicons written by hand, figures fitted to messages.
+
+Both are looked up sentence by sentence. What a sentence holds of one kind becomes one finding that
+names the words, so that a reader sees each thing that was weighed and is not shown fifty findings.
+A word counts once a letter, at its first place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from outreach.guidance.view import Sentence, View
+
+BEGIN, END = "^", "$"
+
+
+@dataclass(slots=True)
+class Gram:
+    """A word or a pair of neighbours: tokens[first:last] of a view, named `name`."""
+
+    name: str
+    first: int
+    last: int
+
+
+def grams(view: View, sentence: Sentence) -> Iterator[Gram]:
+    """Every word of a sentence and every pair of neighbours, its two ends included."""
+    before = BEGIN
+    for index in range(sentence.first, sentence.last):
+        word = view.shapes[index]
+        yield Gram(word, index, index + 1)
+        yield Gram(f"{before} {word}", index if before == BEGIN else index - 1, index + 1)
+        before = word
+    if before != BEGIN:
+        yield Gram(f"{before} {END}", sentence.last - 1, sentence.last)
+
+
+class Weights:
+    """Fitted weights, ready to be looked up quickly."""
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self.of = weights
+        pairs = [name.split(" ") for name in weights if " " in name]
+        self._firsts = frozenset(first for first, _ in pairs)
+        self._seconds = frozenset(second for _, second in pairs)
+
+    def found(self, view: View, sentence: Sentence) -> list[Gram]:
+        """The grams of a sentence that have a weight, as `grams` would give them."""
+        of, firsts, seconds, shapes = self.of, self._firsts, self._seconds, view.shapes
+        found: list[Gram] = []
+        before = BEGIN
+        for index in range(sentence.first, sentence.last):
+            word = shapes[index]
+            if word in of:
+                found.append(Gram(word, index, index + 1))
+            if word in seconds and before in firsts:
+                pair = f"{before} {word}"
+                if pair in of:
+                    found.append(Gram(pair, index if before == BEGIN else index - 1, index + 1))
+            before = word
+        if before in firsts and f"{before} {END}" in of:
+            found.append(Gram(f"{before} {END}", sentence.last - 1, sentence.last))
+        return found
+
+
+def share(count: int) -> float:
+    """How often the first `count` words of a lexicon count together: 1, 1.5, 1.83, …, 2.45."""
+    return sum(1 / place for place in range(1, min(count, 6) + 1))
