@@ -75,10 +75,10 @@ def test_one_event_may_be_told_about_two_accounts_and_through_two_apps(house, he
     app = XApp.objects.create(workspace=house.workspace, name="Ours", client_id="ours")
     about_other = told("test.happened", other.x_user_id, {"n": "b"}, "one")
     events.store(app.pk, [happened(house, "", "one"), about_other], Via.STREAM)
-    tell(house, happened(house, "a", "one"), about_other)
-    assert heard == ["a", "b"]
-    tell(house, happened(house, "a", "one"), about_other)
-    assert heard == ["a", "b"]
+    # The order is an account's own: which of two comes first is nobody's matter.
+    for _ in range(2):
+        tell(house, happened(house, "a", "one"), about_other)
+        assert sorted(heard) == ["a", "b"]
 
 
 def test_events_of_an_account_are_handed_on_in_the_order_in_which_they_were_told(house, heard):
