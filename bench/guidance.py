@@ -1,25 +1,19 @@
 """Figures of guidance: letters a second, one very long letter, and beside its peers.
 
-Each function returns one figure: {"figure", "value", "goal", "better", "detail"}. Times are of this
-process, so that a busy machine changes them less; `python -m bench.guidance` prints all three.
+Times are of this process, so that a busy machine changes them less.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from bench.registry import Measured, figure
 from outreach.guidance import Context, Recipient, read
-
-Figure = dict[str, Any]
 
 _MARIA = Context(recipient=Recipient(name="Maria Silva", handle="mariapaints"), brand="Ink & Loom")
 _PARTS = (
@@ -48,22 +42,25 @@ def letters(count: int = _LETTERS) -> list[str]:
     return made
 
 
-def guidance_per_s() -> Figure:
+@figure(goal=2000, better="higher")
+def guidance_per_s() -> Measured:
     """Letters of about 140 characters read in one second by one process."""
     texts = letters()
     rate = _rate(lambda text: read(text, _MARIA), texts)
     mean = sum(map(len, texts)) / len(texts)
-    return _figure("guidance_per_s", rate, 2000, "higher", f"{mean:.0f} characters a letter")
+    return Measured(rate, {"characters_a_letter": round(mean)})
 
 
-def guidance_10k_ms() -> Figure:
+@figure(goal=20, better="lower")
+def guidance_10k_ms() -> Measured:
     """Milliseconds to read a letter of 10,000 characters, the longest that X takes."""
     text = " ".join(letters(200))[:10_000]
     best = min(_time(lambda: read(text, _MARIA)) for _ in range(3 * _ROUNDS))
-    return _figure("guidance_10k_ms", best * 1000, 20, "lower", f"{len(text)} characters")
+    return Measured(best * 1000, {"characters": len(text)})
 
 
-def guidance_vs_peers() -> Figure:
+@figure(goal=1, better="higher")
+def guidance_vs_peers() -> Measured:
     """Letters a second as a multiple of the fastest peer that is installed.
 
     proselint reads prose (pip install proselint); SpamAssassin's text rules run without network
@@ -71,32 +68,15 @@ def guidance_vs_peers() -> Figure:
     """
     texts = letters(200)
     ours = _rate(lambda text: read(text, _MARIA), texts)
-    rates: dict[str, float] = {}
-    missing = []
-    for name, measured in (
-        ("proselint", _proselint(texts)),
-        ("SpamAssassin", _spamassassin(texts)),
-    ):
-        if measured is None:
-            missing.append(f"{name} is not installed")
-        else:
-            rates[name] = measured
-    said = [
-        f"{name} {rate:.0f}/s (ours is {ours / rate:.1f} times)" for name, rate in rates.items()
-    ]
-    value = ours / max(rates.values()) if rates else None
-    detail = "; ".join([f"ours {ours:.0f}/s", *said, *missing])
-    return _figure("guidance_vs_peers", value, 1, "higher", detail)
-
-
-def _figure(name: str, value: float | None, goal: float, better: str, detail: str) -> Figure:
-    return {
-        "figure": name,
-        "value": None if value is None else round(value, 2),
-        "goal": goal,
-        "better": better,
-        "detail": detail,
+    peers = {"proselint": _proselint(texts), "SpamAssassin": _spamassassin(texts)}
+    rates = {name: rate for name, rate in peers.items() if rate is not None}
+    detail = {
+        "ours_per_s": round(ours),
+        "peers_per_s": {name: round(rate) for name, rate in rates.items()},
+        "ratios": {name: round(ours / rate, 1) for name, rate in rates.items()},
+        "not_installed": sorted(peers.keys() - rates.keys()),
     }
+    return Measured(ours / max(rates.values()) if rates else 0.0, detail)
 
 
 def _time(act: Callable[[], object]) -> float:
@@ -164,12 +144,3 @@ def _spamassassin_seconds(program: str, mailbox: Path) -> float:
         [program, "--local", "--mbox", str(mailbox)], check=False, capture_output=True, timeout=300
     )
     return time.perf_counter() - began
-
-
-FIGURES = (guidance_per_s, guidance_10k_ms, guidance_vs_peers)
-
-if __name__ == "__main__":
-    wanted = re.split(r"[ ,]+", " ".join(sys.argv[1:]).strip()) if sys.argv[1:] else []
-    for figure in FIGURES:
-        if not wanted or figure.__name__ in wanted:
-            print(json.dumps(figure()), flush=True)

@@ -31,7 +31,9 @@ def test_a_figure_is_one_line_of_json(monkeypatch, capsys):
 def test_a_figure_that_there_is_not_is_named_with_those_that_there_are(capsys):
     assert bench.main(["nonsense"]) == 2
     said = capsys.readouterr().out
-    assert said.startswith("No such figure: nonsense. There are sandbox_posts_per_s")
+    assert said.startswith("No such figure: nonsense. There are ")
+    assert {"guidance_per_s", "sandbox_posts_per_s"} <= FIGURES.keys()
+    assert all(name in said for name in FIGURES)
 
 
 def test_the_client_counts_what_was_answered_over_its_connections():

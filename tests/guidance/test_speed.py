@@ -100,22 +100,6 @@ def test_phrases_have_no_gap_without_bound():
         assert ")+" not in source
 
 
-def test_it_starts_in_under_three_tenths_of_a_second():
-    times = []
-    for _ in range(3):
-        began = time.monotonic()
-        subprocess.run(
-            [sys.executable, "-m", "outreach.guidance"],
-            input=b'{"id": 1, "text": "Hi Maria"}\n',
-            capture_output=True,
-            check=True,
-            timeout=60,
-        )
-        times.append(time.monotonic() - began)
-    # The goal is 0.3 s (make bench measures it); a machine that runs other tests takes longer.
-    assert min(times) < 0.9
-
-
 def test_starting_loads_nothing_heavy():
     code = (
         "import sys, outreach.guidance.__main__ as main\n"
