@@ -205,6 +205,9 @@ class _Parser:
         """Up to two first words of the sequence at hand; fewer where it is shorter."""
         found: set[tuple[str, ...]] = {()}
         while (piece := self._peek()) and piece not in ")]|":
+            if all(len(words) == 2 for words in found):
+                self._skip()
+                break
             item = self._beginnings_of_item()
             found = {
                 (*words, *more)[:2]
@@ -212,6 +215,15 @@ class _Parser:
                 for more in (item if len(words) < 2 else [()])
             }
         return found
+
+    def _skip(self) -> None:
+        """Go to the end of the sequence at hand."""
+        depth = 0
+        while piece := self._peek():
+            if depth == 0 and piece in ")]|":
+                return
+            depth += (piece in "([") - (piece in ")]")
+            self._at += 1
 
     def _beginnings_of_item(self) -> set[tuple[str, ...]]:
         piece = self._take()
