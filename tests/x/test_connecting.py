@@ -246,7 +246,7 @@ def test_a_state_that_is_none_of_ours(house, played, state):
         "/x/callback/", {"state": state.encode("utf-8", "surrogateescape"), "code": "c"}
     )
     assert answer.status_code == 404
-    assert "none of ours" in answer.content.decode()
+    assert "not known here" in answer.content.decode()
     assert "no-store" in answer["Cache-Control"]
 
 
