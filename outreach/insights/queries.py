@@ -102,7 +102,9 @@ def _strip(account: XAccount, uses: Sequence[budget.WindowUse], moment: datetime
 def waiting_for(member: Member) -> list[Waiting]:
     """What waits for this member: changes requested, letters to decide on, unsure ones."""
     slug = member.workspace.slug
-    found = [
+    # First what keeps every letter waiting.
+    found = _to_administer(member) if member.may(Act.ADMINISTER) else []
+    found += [
         Waiting(
             f"A change is asked for in the letter to {draft.customer.name}",
             drafts.opening(draft.words),
@@ -115,8 +117,6 @@ def waiting_for(member: Member) -> list[Waiting]:
     if member.may(Act.REVIEW):
         to_read = drafts.in_review(member).exclude(author_id=member.user_id)[:MOST]
         found += [_to_read(slug, revision) for revision in to_read]
-    if member.may(Act.ADMINISTER):
-        found += _to_administer(member)
     unsure = (
         Delivery.objects.of(member)
         .filter(Q(state=DeliveryState.UNCERTAIN) | Q(state=DeliveryState.BLOCKED))

@@ -159,6 +159,7 @@ async def decide(request: Request, form: dict[str, str]) -> Response:
 def _page(
     state: State, asked: Asked, status: int = 200, *, error: str = "", typed: str = ""
 ) -> Response:
+    people = _offered(state)
     response = page(
         "consent.html",
         status,
@@ -166,7 +167,8 @@ def _page(
         host=urlsplit(asked.redirect_uri).netloc or asked.redirect_uri,
         names=NAMES,
         words=SCOPES,
-        people=_offered(state),
+        people=people,
+        likely=_likely(state, people),
         error=error,
         typed=typed,
     )
@@ -181,6 +183,12 @@ def _offered(state: State) -> list[User]:
     for user in state.search_users("", OFFERED):
         found.setdefault(user.id, user)
     return [user for user in found.values() if not user.suspended][:OFFERED]
+
+
+def _likely(state: State, people: list[User]) -> str:
+    """Return the handle of who is at the page most likely; nobody's where no app acts for any."""
+    connected = state.connected_users(OFFERED)
+    return next((user.handle for user in people if user.id in connected), "")
 
 
 def _refused(unknown: Unknown) -> Response:

@@ -12,7 +12,6 @@ from outreach.x.caps import CapState, Purpose, cents, dollars, state_of
 from outreach.x.health import Health, TokenState
 from outreach.x.hearing import Hearing, last_heard
 from outreach.x.models import (
-    MENDED_BY_CONNECTING,
     AccountHealth,
     AccountState,
     XAccount,
@@ -90,7 +89,7 @@ def account_page(scope: Scope, account_id: int) -> AccountPage:
     return AccountPage(
         account=account,
         connected=account.state != AccountState.DISCONNECTED,
-        mended_by_connecting=account.paused_by in MENDED_BY_CONNECTING,
+        mended_by_connecting=account.mended_by_connecting,
         token=health.token_state(token, moment),
         may=token.may if token else [],
         may_not=scopes.missing(given) if token else [],

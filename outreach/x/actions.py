@@ -184,13 +184,15 @@ def pause_account(member: Member, account_id: int) -> None:
 
 
 @action(Act.REVIEW)
-def resume_account(member: Member, account_id: int) -> None:
-    """A manager lets a paused account send again."""
+def resume_account(member: Member, account_id: int) -> bool:
+    """A manager lets a paused account send again; False where it must be connected again first."""
     account = XAccount.objects.of(member).select_for_update(no_key=True).get(pk=account_id)
-    if account.state != AccountState.PAUSED:
-        return
-    _let_go_on(account)
-    _said(account, "x_account.resumed", member.user_id, {})
+    if account.mended_by_connecting or account.state == AccountState.DISCONNECTED:
+        return False
+    if account.state == AccountState.PAUSED:
+        _let_go_on(account)
+        _said(account, "x_account.resumed", member.user_id, {})
+    return True
 
 
 @step

@@ -20,6 +20,8 @@ class CapForm(forms.Form):
         max_digits=9,
         decimal_places=2,
         label="Monthly cap, in US dollars",
+        # No number fields: a browser sends nothing of what it takes for no number.
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
         help_text="Letters wait from 95 % of it on. Set a spending limit at X, too.",
         error_messages={
             "required": "Give a sum, such as 25.",
@@ -35,6 +37,8 @@ class CapForm(forms.Form):
         min_value=1,
         max_value=100,
         label="Warn and stop syncs at, in percent of it",
+        help_text="Syncs read whole lists, such as who follows you.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
         error_messages={
             "required": "Give a share, such as 80.",
             "invalid": "Give a whole number, such as 80.",

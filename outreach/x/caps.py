@@ -130,7 +130,7 @@ class CapState:
     def does(self) -> str:
         """What the cap has done, and what it does next, in one sentence."""
         until = f"until {day_words(self.month.until)} or until the cap is raised"
-        last = 'reads that settle unsure letters and hear "stop"'
+        last = "reads that settle unsure letters and hear ‘stop’"
         at = {purpose: cents(level) for purpose, level in self.levels.items()}
         if Purpose.SETTLE in self.stopped:
             return f"Syncs, letters and {last} have stopped {until}."

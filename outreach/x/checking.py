@@ -37,8 +37,10 @@ def check(app: XApp) -> list[Line]:
         how = "Add the key to TOKEN_KEYS, or enter the app’s secrets again."
         return [*lines, Line("The app’s secrets", False, "No key opens them.", how)]
     ours = app.workspace_id is None
-    lines.append(_client(keys, ours=ours))
-    lines.append(_bearer(keys, ours=ours))
+    client = _client(keys, ours=ours)
+    lines.append(client)
+    # X that just did not answer is not waited for twice.
+    lines.append(_bearer(keys, ours=ours, answering=client.ok is not None))
     lines.append(_consumer(keys, ours=ours))
     return lines
 
@@ -70,12 +72,14 @@ def _client(keys: AppKeys, *, ours: bool) -> Line:
     return _asked(name, lambda: oauth.check_client(keys), again)
 
 
-def _bearer(keys: AppKeys, *, ours: bool) -> Line:
+def _bearer(keys: AppKeys, *, ours: bool, answering: bool) -> Line:
     name = "Bearer token"
     how = _where(ours, "X_BEARER_TOKEN", "the bearer token")
     if not keys.bearer_token:
         what = "Not entered: X cannot tell of follows and messages as they happen."
         return Line(name, False, what, how)
+    if not answering:
+        return _unanswered(name)
     return _asked(name, lambda: oauth.check_bearer(keys), how)
 
 
@@ -92,12 +96,16 @@ def _asked(name: str, ask: Callable[[], None], how: str) -> Line:
     try:
         ask()
     except oauth.OAuthUnavailable:
-        return Line(name, None, "X did not answer.", "Check again in a minute.")
+        return _unanswered(name)
     except oauth.InvalidClient:
         return Line(name, False, "X does not accept what is entered.", how)
     except oauth.OAuthError as error:
         return Line(name, False, f"X refuses: {error.word}.", "Check the app’s plan at X.")
     return Line(name, True, "X accepts it." if name == "Bearer token" else "X accepts them.")
+
+
+def _unanswered(name: str) -> Line:
+    return Line(name, None, "X did not answer.", "Check again in a minute.")
 
 
 def _where(ours: bool, variables: str, words: str) -> str:

@@ -17,11 +17,11 @@ from accounts.access import Act, Member
 from outreach.ground.writes import outside_transactions
 from outreach.x import avatars, connections, oauth, refreshing, subscribing
 from outreach.x.actions import Pair
-from outreach.x.app_keys import is_usable, keys_of
+from outreach.x.app_keys import AppKeys, is_usable, keys_of
 from outreach.x.client import Timeouts, XClient
 from outreach.x.errors import XError
 from outreach.x.expenses import open_tab
-from outreach.x.models import XAccount, XApp
+from outreach.x.models import AccountState, XAccount, XApp
 from outreach.x.queries import apps_of
 from outreach.x.tokens import TokenKeyMissing, decrypt
 
@@ -116,6 +116,7 @@ def finish(member: Member, consent_id: int, code: str) -> Connected:
         me = client.me()
         tab.spend(1)
     if consent.account is not None and consent.account.x_user_id != me.id:
+        _give_back_unless_connected(keys, pair, me.id)
         raise AnotherAccount(consent.account, me.handle)
     try:
         account = connections.connect_account(
@@ -130,6 +131,17 @@ def finish(member: Member, consent_id: int, code: str) -> Connected:
     except connections.ConnectedElsewhere:
         raise BelongsElsewhere(me.handle) from None
     return Connected(account, without, _subscribed(account.pk))
+
+
+def _give_back_unless_connected(keys: AppKeys, pair: Pair, x_user_id: int) -> None:
+    """Have X forget the pair of somebody whom nobody wanted to connect.
+
+    Of an account that is connected, here or in another workspace, X keeps it: it might tell us that
+    the consent was revoked, and the account would be paused for nothing.
+    """
+    rows = XAccount.everywhere.filter(x_user_id=x_user_id)
+    if not rows.exclude(state=AccountState.DISCONNECTED).exists():
+        refreshing.give_back(keys, pair.refresh_token, pair.access_token)
 
 
 def _subscribed(account_id: int) -> str:

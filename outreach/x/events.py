@@ -206,6 +206,6 @@ def revoked(event: ActivityEvent) -> None:
         return
     reason = (
         "On X, somebody withdrew Outreach's access to this account. "
-        "Its letters wait until an administrator connects it again."
+        "An administrator must connect it again."
     )
     pause(account, PausedBy.REVOKED, reason, actor_id=None)

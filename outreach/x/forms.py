@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -65,9 +66,10 @@ class AppForm(forms.Form):
 class ChangeAppForm(AppForm):
     """The same of an app that is there: what is left empty stays, the client id always does."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, stored: Collection[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.fields["client_id"]
         for name in SECRETS:
             self.fields[name].required = False
-        self.fields["client_secret"].help_text = "Leave it empty to keep the one that is stored."
+            if name in stored:
+                self.fields[name].help_text = "Leave it empty to keep the one that is stored."

@@ -134,6 +134,11 @@ class XAccount(WorkspaceRow):
     def __str__(self) -> str:
         return f"@{self.handle}"
 
+    @property
+    def mended_by_connecting(self) -> bool:
+        """Whether it is paused for what only connecting it again mends."""
+        return self.paused_by in MENDED_BY_CONNECTING
+
 
 class XToken(models.Model):
     """The tokens of a connected account; disconnecting removes the row.

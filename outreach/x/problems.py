@@ -79,7 +79,7 @@ def page_of(error: Exception) -> Problem:
             return Problem(
                 403,
                 "X’s consent was not given",
-                "Somebody pressed Cancel on X’s page, so no account was connected.",
+                "Cancel was pressed on X’s page, so no account was connected.",
                 "If it was a slip, go to X again and press ‘Authorize app’.",
             )
         case Denied():
@@ -94,15 +94,14 @@ def page_of(error: Exception) -> Problem:
         case NoCode():
             return Problem(
                 422,
-                "X’s answer is not whole",
-                "X’s way back came without the code that belongs to it, so no account was "
-                "connected.",
+                "X’s answer is incomplete",
+                "X sent you back without the code that belongs to it, so no account was connected.",
                 "Go to X again.",
             )
         case UnknownState():
             return Problem(
                 404,
-                "This way back is none of ours",
+                "This link back from X is not known here",
                 "The address names no connection that was begun here. It may be old, or another "
                 "site made it up. No account was connected.",
                 "Begin anew: Settings, X accounts, Connect.",
@@ -121,7 +120,7 @@ def page_of(error: Exception) -> Problem:
             return Problem(
                 409,
                 "This was done already",
-                "X’s way back serves once, and was taken before: by a reload, or by the back "
+                "The link back from X works once, and was used before: by a reload, or by the back "
                 "button. Nothing was changed this time.",
                 "Look whether the account is connected. If it is not, go to X again.",
             )
@@ -129,7 +128,7 @@ def page_of(error: Exception) -> Problem:
             return Problem(
                 410,
                 "X’s page stood open for too long",
-                f"The way back from X holds for {settings.X_CONSENT_SECONDS / 60:.0f} minutes. No "
+                f"It has to be answered within {settings.X_CONSENT_SECONDS / 60:.0f} minutes. No "
                 "account was connected.",
                 "Go to X again.",
             )

@@ -113,10 +113,13 @@ def pause(request: MemberRequest, account_id: int) -> HttpResponse:
 def resume(request: MemberRequest, account_id: int) -> HttpResponse:
     """Let an account's letters leave again."""
     try:
-        actions.resume_account(request.member, account_id)
+        resumed = actions.resume_account(request.member, account_id)
     except XAccount.DoesNotExist:
         raise Http404 from None
-    messages.success(request, "The account sends again.")
+    if resumed:
+        messages.success(request, "The account sends again.")
+    else:
+        messages.warning(request, "The account must be connected again before it sends.")
     return _back(request, account_id)
 
 

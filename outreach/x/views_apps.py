@@ -81,7 +81,8 @@ def change(request: MemberRequest, app_id: int) -> HttpResponse:
     except (XApp.DoesNotExist, OverflowError):
         raise Http404 from None
     posted = request.POST if request.method == "POST" else None
-    form = ChangeAppForm(posted, initial={"name": app.name})
+    there = [name for name in brought_apps.SECRETS if getattr(app, name)]
+    form = ChangeAppForm(posted, initial={"name": app.name}, stored=there)
     status = 200
     if request.method == "POST":
         status = 422

@@ -121,9 +121,9 @@ def test_a_way_back_that_is_none_says_so(shop, watch):
     with watch.expect_status(404):
         kim.page.goto("/x/callback/?state=made-up&code=c")
         expect(kim.page.get_by_role("heading", level=1)).to_have_text(
-            "This way back is none of ours"
+            "This link back from X is not known here"
         )
-    look_at(kim.page, "a way back that is none of ours", whole=True)
+    look_at(kim.page, "a link back that is not known", whole=True)
 
 
 def test_the_callback_address_is_copied(shop):

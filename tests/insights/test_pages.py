@@ -127,12 +127,15 @@ def test_what_only_an_administrator_can_mend_waits_for_them(house):
         x.pause(account, PausedBy.REVOKED, "The consent was taken back at X.", actor_id=None)
     month = now().astimezone(UTC).date().replace(day=1)
     XApp.objects.filter(pk=house.account.app_id).update(warned_for=month)
+    assert today(house.manager).context["waiting"] == []
+    factories.submitted(house)
     titles = [row.title for row in today(house.administrator).context["waiting"]]
-    assert titles == [
+    # Before the letters to read: it keeps every letter waiting.
+    assert titles[:2] == [
         f"Letters from @{house.account.handle} wait",
         "This month’s cost at X nears its cap",
     ]
-    assert today(house.manager).context["waiting"] == []
+    assert len(titles) == 3
 
 
 def test_no_more_than_five_of_a_kind_are_listed(house):
@@ -173,6 +176,15 @@ def test_the_strip_shows_each_account_of_this_workspace(house):
     )
     assert (strip.used_15, strip.limit_15, strip.used_24h, strip.limit_24h) == (0, 15, 0, 1440)
     assert strip.next_send is None
+
+
+def test_an_account_that_sends_nothing_promises_nothing(house):
+    words = today(house.marketer).content.decode()
+    assert words.count("15 now") == 2  # on Today, and in a phone's top line
+    x.pause_account(house.manager, house.account.pk)
+    words = today(house.marketer).content.decode()
+    assert "sends nothing" in words
+    assert "15 now" not in words
 
 
 def test_a_workspace_without_an_account_has_pages(db):

@@ -62,6 +62,14 @@ def test_what_the_page_holds_is_all_that_authorizing_takes(world):
     assert set(answer) == {"state", "code"}
 
 
+def test_nobody_is_chosen_beforehand_until_an_app_acts_for_somebody(world):
+    """Whoever presses Authorize without looking connects no customer."""
+    assert " checked" not in get(world).text
+    assert "Say who you are first." in post(world, **ASKED, decision="authorize").text
+    world.issue_token(2)
+    assert re.findall(r'value="(\w+)" checked', get(world).text) == ["ann"]
+
+
 def test_who_is_typed_counts_more_than_who_is_offered(world):
     code = led_to(post(world, **ASKED, decision="authorize", handle=" @ANN ", **{"as": "brand"}))[
         "code"

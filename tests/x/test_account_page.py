@@ -218,7 +218,9 @@ def test_the_gauge_and_the_words_say_how_near_the_cap_is(house, sum_, percent, w
 
 def test_a_cap_of_nothing_is_a_full_gauge(house, own_app):
     XApp.objects.filter(pk=own_app.pk).update(monthly_cap=0)
-    assert visit(house).context["page"].costs.percent == 100
+    response = visit(house)
+    assert response.context["page"].costs.percent == 100
+    assert 'low="0"' in words_on(response)  # so that the gauge has the warning's colour
 
 
 # --- in error --------------------------------------------------------------------------------
@@ -234,8 +236,21 @@ def test_a_paused_account_says_why_and_who_mends_it(house):
 def test_what_connecting_again_mends_is_not_resumed_by_hand(house):
     actions.pause_account_itself(house.account.pk, by=PausedBy.TOKEN, reason="X said no.")
     response = visit(house, by=house.manager)
-    assert "X said no. Its letters wait. Connecting it again mends this." in words_on(response)
+    assert "X said no. Its letters wait until it is connected again." in words_on(response)
     assert url_of(house, name="resume") not in words_on(response)
+
+
+@pytest.mark.parametrize("by", [PausedBy.TOKEN, PausedBy.KEY, PausedBy.REVOKED])
+def test_nobody_resumes_what_connecting_again_mends(house, by):
+    """Neither from the list nor by a page that is still open: nothing would leave."""
+    actions.pause_account_itself(house.account.pk, by=by, reason="X said no.")
+    browser = factories.browser(house.manager)
+    listed = words_on(browser.get(reverse("x:accounts", args=[house.slug])))
+    assert "X said no." in listed
+    assert url_of(house, name="resume") not in listed
+    answer = browser.post(url_of(house, name="resume"), follow=True)
+    assert "must be connected again" in words_on(answer)
+    assert XAccount.everywhere.get(pk=house.account.pk).state == "paused"
 
 
 def test_a_disconnected_account_keeps_its_page(house):
@@ -355,6 +370,7 @@ def test_a_cap_that_makes_no_sense_is_refused_beside_its_field(house, own_app, c
     words = words_on(response)
     assert words.count(said) >= 2  # in the summary and at the field
     assert f'value="{cap}"' in words or not cap
+    assert 'type="number"' not in words  # a browser would send nothing of a word
     assert '<details class="more-form" open>' in words
     own_app.refresh_from_db()
     assert own_app.monthly_cap == 25

@@ -151,6 +151,10 @@ def test_secrets_are_replaced_one_by_one(house, ours):
     ours.bearers.add("a new bearer")
     browser = factories.browser(house.administrator)
     url = reverse("x:app", args=[house.slug, app.pk])
+    # What is there says so beside its field; what is not says what it is good for.
+    words = browser.get(url).content.decode()
+    assert words.count("Leave it empty to keep the one that is stored.") == 2
+    assert words.count("Optional.") == 1
     answer = browser.post(url, {"name": "Ours, renamed", "bearer_token": "a new bearer"})
     assert answer.status_code == 302
     app.refresh_from_db()

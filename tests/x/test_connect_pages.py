@@ -89,6 +89,16 @@ def test_the_check_tells_wrong_from_unanswered(browser, house, played):
     assert lines(browser, house)["Bearer token"].ok is False
 
 
+def test_the_check_waits_once_for_an_x_that_does_not_answer(browser, house, played):
+    played.answers["/oauth2/token"] = played.answers["/2/oauth2/token"] = [(503, b"")]
+    found = lines(browser, house)
+    assert [found[name].what for name in ("Client id and secret", "Bearer token")] == [
+        "X did not answer.",
+        "X did not answer.",
+    ]
+    assert played.count("/2/activity/subscriptions") == 0
+
+
 def test_the_check_looks_at_an_app_of_the_workspace(browser, house, played, settings):
     played.clients["ours"] = "our secret"
     app = connections.bring_app(

@@ -246,7 +246,7 @@ def test_a_state_that_is_none_of_ours(house, played, state):
         "/x/callback/", {"state": state.encode("utf-8", "surrogateescape"), "code": "c"}
     )
     assert answer.status_code == 404
-    assert "none of ours" in answer.content.decode()
+    assert "not known here" in answer.content.decode()
     assert "no-store" in answer["Cache-Control"]
 
 
@@ -320,6 +320,20 @@ def test_another_account_than_the_one_to_connect_again_is_not_connected_by_mista
     assert "Connect @somebody as well" in words
     assert list(accounts(house)) == ["inkandloom"]
     assert XToken.objects.get(pk=account.pk).generation == before
+    # Nobody wanted @somebody connected, so nothing may act for them.
+    assert {user.handle for user in played.live.values()} == {"inkandloom"}
+    assert {user.handle for user in played.refreshable.values()} == {"inkandloom"}
+
+
+def test_an_account_that_is_connected_keeps_its_consent_when_chosen_by_mistake(
+    house, played, brand
+):
+    way = Way(house)
+    way.connect(played, brand)
+    way.connect(played, User(99, "somebody"))
+    answer = way.connect(played, User(99, "somebody"), account=accounts(house)["inkandloom"].pk)
+    assert answer.status_code == 409
+    assert played.revoked == []
 
 
 @pytest.mark.parametrize(

@@ -354,7 +354,7 @@ def test_a_revoked_consent_pauses_the_account_with_a_reason(house):
     assert (account.state, account.paused_by) == (AccountState.PAUSED, PausedBy.REVOKED)
     assert account.paused_reason == (
         "On X, somebody withdrew Outreach's access to this account. "
-        "Its letters wait until an administrator connects it again."
+        "An administrator must connect it again."
     )
     assert AuditEvent.objects.filter(verb="x_account.paused").count() == 1
 

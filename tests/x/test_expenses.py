@@ -415,7 +415,7 @@ def state(spent_, cap=25, warn=80) -> CapState:
             "3.42",
             (
                 "This month: $3.42 of $25. At $20.00 syncs stop, at $23.75 letters wait, at $25.00 "
-                'reads that settle unsure letters and hear "stop" end too.'
+                "reads that settle unsure letters and hear ‘stop’ end too."
             ),
         ),
         (
@@ -423,7 +423,7 @@ def state(spent_, cap=25, warn=80) -> CapState:
             (
                 "This month: $20.00 of $25. Syncs have stopped until 1 December or until the cap is "
                 "raised; at $23.75 letters wait, at $25.00 reads that settle unsure letters and hear "
-                '"stop" end too.'
+                "‘stop’ end too."
             ),
         ),
         (
@@ -431,14 +431,14 @@ def state(spent_, cap=25, warn=80) -> CapState:
             (
                 "This month: $23.76 of $25. Syncs have stopped and letters wait until 1 December or "
                 "until the cap is raised; at $25.00 reads that settle unsure letters and hear "
-                '"stop" end too.'
+                "‘stop’ end too."
             ),
         ),
         (
             "1025",
             (
                 "This month: $1,025.00 of $25. Syncs, letters and reads that settle unsure letters and "
-                'hear "stop" have stopped until 1 December or until the cap is raised.'
+                "hear ‘stop’ have stopped until 1 December or until the cap is raised."
             ),
         ),
     ],
