@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -16,7 +16,7 @@ from outreach.audit import queries as audit
 from outreach.audit.models import AuditEvent
 from outreach.delivery import budget
 from outreach.delivery import queries as deliveries
-from outreach.delivery.models import Delivery, DeliveryState
+from outreach.delivery.models import AccountPace, AppPace, Delivery, DeliveryState
 from outreach.drafts import queries as drafts
 from outreach.drafts.models import Revision
 from outreach.ground.clock import now
@@ -25,6 +25,8 @@ from outreach.x.queries import accounts_of
 
 # How many of each kind Today lists before it points to the page that has them all.
 MOST = 5
+# Nothing of X's is closed.
+OPEN = (datetime.min.replace(tzinfo=UTC), "")
 # Pauses that end at X, or by connecting the account again.
 NEEDS_ADMINISTRATOR = MENDED_BY_CONNECTING | {PausedBy.LOCKED}
 
@@ -74,23 +76,51 @@ class LogLine:
 
 
 def account_strip(member: Member) -> list[StripAccount]:
-    """Every X account of the workspace with its budget. Three queries."""
+    """Every X account of the workspace with its budget, and what X itself closed. Five queries."""
     accounts = accounts_of(member)
     if not accounts:
         return []
     moment = now()
     windows = sorted(settings.X_ACCOUNT_WINDOWS, key=lambda window: window[1])
     uses = budget.use_of_accounts([account.pk for account in accounts], windows, moment)
-    return [_strip(account, uses[account.pk], moment) for account in accounts]
+    closed_accounts = _closed(AccountPace.objects.filter(x_account__in=accounts), moment)
+    closed_apps = _closed(AppPace.objects.filter(app__accounts__in=accounts).distinct(), moment)
+    return [
+        _strip(
+            account,
+            uses[account.pk],
+            max(closed_accounts.get(account.pk, OPEN), closed_apps.get(account.app_id, OPEN)),
+            moment,
+        )
+        for account in accounts
+    ]
 
 
-def _strip(account: XAccount, uses: Sequence[budget.WindowUse], moment: datetime) -> StripAccount:
+def _closed(
+    paces: QuerySet[AccountPace] | QuerySet[AppPace], moment: datetime
+) -> dict[int, tuple[datetime, str]]:
+    """Until when X closed each of them, and why. One query."""
+    rows = paces.filter(closed_until__gt=moment).values_list("pk", "closed_until", "closed_reason")
+    return {pk: (until, reason) for pk, until, reason in rows if until}
+
+
+def _strip(
+    account: XAccount,
+    uses: Sequence[budget.WindowUse],
+    closed: tuple[datetime, str],
+    moment: datetime,
+) -> StripAccount:
     short, day = uses[0], uses[-1]
-    next_send = max(use.free_at for use in uses)
+    next_send = max(closed[0], *(use.free_at for use in uses))
+    health, reason = AccountState(account.state).label, account.paused_reason
+    if account.state != AccountState.CONNECTED:
+        next_send = moment
+    elif closed[1]:
+        health, reason = "waiting", closed[1]
     return StripAccount(
         handle=account.handle,
-        health=AccountState(account.state).label,
-        reason=account.paused_reason,
+        health=health,
+        reason=reason,
         used_15=short.used,
         limit_15=short.limit,
         used_24h=day.used,

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Role
 from outreach.audit.actions import record
-from outreach.delivery.models import Delivery
+from outreach.delivery.models import AppPace, Delivery
 from outreach.drafts.models import Decision
 from outreach.ground.clock import now
 from outreach.insights import queries
@@ -185,6 +185,20 @@ def test_an_account_that_sends_nothing_promises_nothing(house):
     words = today(house.marketer).content.decode()
     assert "sends nothing" in words
     assert "15 now" not in words
+
+
+def test_the_strip_says_what_x_closed_and_until_when(house):
+    factories.delivery(house)
+    until = now() + timedelta(minutes=50)
+    AppPace.objects.filter(pk=house.account.app_id).update(
+        closed_until=until, closed_reason="X wants its credits topped up."
+    )
+    (strip,) = today(house.marketer).context["account_strip"]
+    assert (strip.health, strip.reason, strip.next_send) == (
+        "waiting",
+        "X wants its credits topped up.",
+        until,
+    )
 
 
 def test_a_workspace_without_an_account_has_pages(db):
