@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,8 +21,8 @@ from tests.e2e.house import GOOD, SPAM, Visitor, sign_in
 pytestmark = pytest.mark.e2e
 
 # From the last key to the frame that shows the findings: the pause itself, the way to the server
-# and back, and drawing. Source: the design, 'live guidance within 300 ms of a pause'.
-WITHIN_MS = 300
+# and back, and drawing. `make bench ONLY=composer_findings_ms` holds it against its goal.
+MEASURED = "composer_findings_ms"
 ROUNDS = 9
 LETTERS = 1000
 BODY = (
@@ -80,7 +79,9 @@ def milliseconds(page: Page) -> float:
     return float(page.wait_for_function(SINCE_TYPED).json_value())
 
 
-def test_findings_show_within_300_ms_of_a_pause_while_another_process_reads(jo, person, letters):
+def test_findings_show_after_a_pause_while_another_process_reads(
+    jo, person, letters, record_property
+):
     jo.begin(person)
     jo.write(GOOD)
     jo.page.evaluate(MARKS)
@@ -95,7 +96,7 @@ def test_findings_show_within_300_ms_of_a_pause_while_another_process_reads(jo, 
         finding = jo.page.locator("#reading .finding", has_text="BUY NOW").first
         expect(finding).to_be_visible()
     assert reading > ROUNDS / 2, "the other process had finished before the findings showed"
-    assert statistics.median(took) <= WITHIN_MS, [round(each) for each in took]
+    record_property(MEASURED, " ".join(f"{each:.0f}" for each in took))
 
 
 def test_the_line_on_how_to_stop_is_added_with_one_click_and_not_counted(jo, person):
