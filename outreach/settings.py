@@ -341,44 +341,22 @@ WARN_SECONDS = env.float("WARN_SECONDS", default=60.0)
 EVENT_SECONDS = env.float("EVENT_SECONDS", default=5.0)
 SUBSCRIBE_SECONDS = env.float("SUBSCRIBE_SECONDS", default=30.0)
 COMPARE_SECONDS = env.float("COMPARE_SECONDS", default=600.0)
+
+
+def _every(seconds: float, task: str) -> dict[str, Any]:
+    """A wake-up nobody picked up within its own length is worth nothing: the next one looks anew."""
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 1.0)}}
+
+
 CELERY_BEAT_SCHEDULE = {
-    # A tick nobody picked up within its own length is worth nothing: the next one looks anew.
-    "find-due-letters": {
-        "task": "outreach.delivery.tasks.tick",
-        "schedule": TICK_SECONDS,
-        "options": {"expires": max(TICK_SECONDS, 1.0)},
-    },
+    "find-due-letters": _every(TICK_SECONDS, "outreach.delivery.tasks.tick"),
     # So that an account stays connected though nobody writes from it.
-    "refresh-x-tokens": {
-        "task": "outreach.x.tasks.refresh_soon",
-        "schedule": REFRESH_SECONDS,
-        "options": {"expires": max(REFRESH_SECONDS, 1.0)},
-    },
-    "warn-of-caps": {
-        "task": "outreach.x.tasks.warn_of_caps",
-        "schedule": WARN_SECONDS,
-        "options": {"expires": max(WARN_SECONDS, 1.0)},
-    },
-    "hand-on-events": {
-        "task": "outreach.x.tasks.hand_on_waiting",
-        "schedule": EVENT_SECONDS,
-        "options": {"expires": max(EVENT_SECONDS, 1.0)},
-    },
-    "subscribe-missing": {
-        "task": "outreach.x.tasks.subscribe_missing",
-        "schedule": SUBSCRIBE_SECONDS,
-        "options": {"expires": max(SUBSCRIBE_SECONDS, 1.0)},
-    },
-    "compare-subscriptions": {
-        "task": "outreach.x.tasks.compare_subscriptions",
-        "schedule": COMPARE_SECONDS,
-        "options": {"expires": max(COMPARE_SECONDS, 1.0)},
-    },
-    "seal-audit-events": {
-        "task": "outreach.audit.tasks.seal",
-        "schedule": SEAL_SECONDS,
-        "options": {"expires": max(SEAL_SECONDS, 1.0)},
-    },
+    "refresh-x-tokens": _every(REFRESH_SECONDS, "outreach.x.tasks.refresh_soon"),
+    "warn-of-caps": _every(WARN_SECONDS, "outreach.x.tasks.warn_of_caps"),
+    "hand-on-events": _every(EVENT_SECONDS, "outreach.x.tasks.hand_on_waiting"),
+    "subscribe-missing": _every(SUBSCRIBE_SECONDS, "outreach.x.tasks.subscribe_missing"),
+    "compare-subscriptions": _every(COMPARE_SECONDS, "outreach.x.tasks.compare_subscriptions"),
+    "seal-audit-events": _every(SEAL_SECONDS, "outreach.audit.tasks.seal"),
 }
 
 LOGGING = {
