@@ -30,7 +30,7 @@ def shop(outreach, visit: Callable[..., Visitor], request) -> tuple[Visitor, str
     for label in ("Password", "The same password again"):
         kim.page.get_by_role("textbox", name=label, exact=True).fill(PASSWORD)
     kim.button("Join").click()
-    kim.page.wait_for_url(re.compile(rf"/w/{slug}/$"))
+    kim.page.wait_for_url(f"/w/{slug}/")
     return kim, slug
 
 

@@ -225,7 +225,7 @@ def test_nothing_is_wrong_with_a_new_workspace(at, watch, new_workspace):
     for label in ("Password", "The same password again"):
         kim.page.get_by_role("textbox", name=label, exact=True).fill("a long practice word")
     kim.button("Join").click()
-    kim.page.wait_for_url(re.compile(rf"/w/{slug}/$"))
+    kim.page.wait_for_url(f"/w/{slug}/")
     for path in EMPTY:
         kim.page.goto(f"/w/{slug}/{path}")
         look_at(kim.page)
