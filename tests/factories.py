@@ -105,6 +105,14 @@ def house(*, token: str = "token", x_user_id: int | None = None, any_hour: bool 
     return made
 
 
+def not_looked_up(of: House, handle: str, **values: Any) -> Customer:
+    """Somebody known by handle alone: X was not asked who that is."""
+    made: Customer = Customer.everywhere.create(
+        workspace=of.workspace, handle=handle, name=values.pop("name", handle), **values
+    )
+    return made
+
+
 def customer(
     of: House,
     *,

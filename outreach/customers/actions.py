@@ -12,6 +12,7 @@ from accounts.access import Act, Member, action
 from outreach.audit.actions import record
 from outreach.customers.hooks import suppressed
 from outreach.customers.models import Customer, Permission, Suppression
+from outreach.customers.queries import of_person
 from outreach.ground.writes import engine_action, step
 from outreach.x.client import XUser
 
@@ -70,8 +71,31 @@ def suppress(member: Member, customer_id: int, *, reason: str) -> None:
 
     Raises Customer.DoesNotExist.
     """
-    customer = Customer.objects.of(member).get(pk=customer_id)
-    suppress_step(member.workspace_id, customer.x_user_id, reason, actor_id=member.user_id)
+    customer = Customer.objects.of(member).select_for_update(no_key=True).get(pk=customer_id)
+    if customer.x_user_id is None:
+        _suppress_handle(member, customer, reason)
+    else:
+        suppress_step(member.workspace_id, customer.x_user_id, reason, actor_id=member.user_id)
+
+
+def _suppress_handle(member: Member, customer: Customer, reason: str) -> None:
+    """Of somebody X was not asked about yet nothing is queued; the handle is what is known."""
+    if Suppression.objects.of(member).filter(of_person(customer)).exists():
+        return
+    Suppression.objects.create(
+        workspace_id=member.workspace_id,
+        handle=customer.handle,
+        reason=reason,
+        recorded_by_id=member.user_id,
+    )
+    record(
+        "customer.suppressed",
+        target_kind="customer",
+        target_id=customer.pk,
+        workspace_id=member.workspace_id,
+        actor_id=member.user_id,
+        details={"handle": customer.handle, "reason": reason},
+    )
 
 
 @step

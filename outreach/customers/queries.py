@@ -8,6 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Lower
 from django.urls import reverse
 
 from accounts.models import Workspace
@@ -136,6 +137,8 @@ def why_not(
     """Why this person cannot be written to just now, each a sentence; empty when they can."""
     who = customer.first_name or customer.name
     reasons = []
+    if customer.x_user_id is None:
+        reasons.append(f"X was not asked yet who @{customer.handle} is.")
     if suppression:
         reasons.append(f"{who} must not be written to: {suppression.reason}")
     known = list(relationships)
@@ -150,6 +153,18 @@ def why_not(
     if require_permission and not has_permission:
         reasons.append(f"No permission of {who} is recorded.")
     return reasons
+
+
+def of_person(customer: Customer) -> Q:
+    """The suppressions of this person: by X user id, or by handle until X was asked for the id."""
+    if customer.x_user_id is not None:
+        return Q(x_user_id=customer.x_user_id)
+    return Q(x_user_id__isnull=True, handle__iexact=customer.handle)
+
+
+def suppression_of(scope: Scope, customer: Customer) -> Suppression | None:
+    """Why this person must never be written to; None where nothing says so. One query."""
+    return Suppression.objects.of(scope).filter(of_person(customer)).first()
 
 
 def requires_permission(scope: Scope) -> bool:
@@ -169,17 +184,20 @@ def people(scope: Scope, customers: Sequence[Customer], workspace: Workspace) ->
     rows = Permission.objects.of(scope).filter(customer_id__in=ids, withdrawn_at__isnull=True)
     for permission in rows.order_by("-given_at"):
         permissions.setdefault(permission.customer_id, []).append(permission)
+    theirs_or_handle = Q(
+        x_user_id__in=[customer.x_user_id for customer in customers if customer.x_user_id]
+    ) | Q(x_user_id__isnull=True, lower_handle__in=[each.handle.lower() for each in customers])
     suppressions = {
-        suppression.x_user_id: suppression
-        for suppression in Suppression.objects.of(scope).filter(
-            x_user_id__in=[customer.x_user_id for customer in customers]
-        )
+        suppression.x_user_id or suppression.handle.lower(): suppression
+        for suppression in Suppression.objects.of(scope)
+        .annotate(lower_handle=Lower("handle"))
+        .filter(theirs_or_handle)
     }
     moment = now()
     found = []
     for customer in customers:
         zone = customer.zone(workspace.zone)
-        suppression = suppressions.get(customer.x_user_id)
+        suppression = suppressions.get(customer.x_user_id or customer.handle.lower())
         theirs = relationships.get(customer.pk, [])
         granted = permissions.get(customer.pk, [])
         found.append(
@@ -233,7 +251,12 @@ def matching(scope: Scope, *, q: str = "", only: str = "") -> QuerySet[Customer]
     )
     given = Permission.everywhere.filter(customer=OuterRef("pk"), withdrawn_at__isnull=True)
     stopped = Suppression.everywhere.filter(
-        workspace_id=OuterRef("workspace_id"), x_user_id=OuterRef("x_user_id")
+        Q(x_user_id=OuterRef("x_user_id"))
+        | Q(
+            x_user_id__isnull=True,
+            handle__iexact=OuterRef("handle"),
+        ),
+        workspace_id=OuterRef("workspace_id"),
     )
     if only == "mutual":
         rows = rows.filter(Exists(theirs))

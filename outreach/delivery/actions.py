@@ -54,6 +54,8 @@ def take_on(revision_id: int, review_id: int) -> None:
     approval. The wake-up after the commit is a hint; the tick finds what it misses.
     """
     revision = Revision.everywhere.select_related("customer", "x_account").get(pk=revision_id)
+    recipient = revision.customer.x_user_id
+    assert recipient is not None  # nobody begins a letter to somebody X was not asked about
     earliest = now() + timedelta(seconds=settings.UNDO_SECONDS)
     due_at = max(earliest, revision.send_at) if revision.send_at else earliest
     AppPace.objects.get_or_create(app_id=revision.x_account.app_id)
@@ -64,7 +66,7 @@ def take_on(revision_id: int, review_id: int) -> None:
         approval=Review.everywhere.get(pk=review_id),
         x_account_id=revision.x_account_id,
         customer_id=revision.customer_id,
-        recipient_x_user_id=revision.customer.x_user_id,
+        recipient_x_user_id=recipient,
         text=revision.text,
         text_sha256=revision.text_sha256,
         due_at=due_at,

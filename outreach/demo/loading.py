@@ -261,7 +261,7 @@ def _add_customers(
 def _answers(rows: dict[str, Customer]) -> dict[int, str]:
     """What customers wrote back, by X user id."""
     return {
-        rows[letter.to].x_user_id: letter.answer
+        x_user_id: letter.answer
         for letter in LETTERS
-        if letter.answer and letter.to in rows
+        if letter.answer and letter.to in rows and (x_user_id := rows[letter.to].x_user_id)
     }

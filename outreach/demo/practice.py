@@ -64,8 +64,8 @@ def write_messages(state: State, account: XAccount, answers: Mapping[int, str]) 
     with state.writing():
         rows = Permission.objects.of(account).filter(basis=Basis.WROTE_TO_US)
         for x_user_id, at in rows.values_list("customer__x_user_id", "given_at"):
-            consent = consents.get(x_user_id)
-            if consent is None or not consent.wrote:
+            consent = consents.get(x_user_id or 0)
+            if x_user_id is None or consent is None or not consent.wrote:
                 continue
             _add_dm(state, x_user_id, brand, consent.wrote, at)
             if consent.we_said:

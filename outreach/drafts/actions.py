@@ -11,7 +11,8 @@ from django.db.models import F
 from accounts import queries as people
 from accounts.access import Act, Member, NotAllowed, action
 from outreach.audit.actions import record
-from outreach.customers.models import Customer, Suppression
+from outreach.customers.models import Customer
+from outreach.customers.queries import suppression_of
 from outreach.drafts import errors
 from outreach.drafts.hooks import approval_withdrawn, approved
 from outreach.drafts.models import (
@@ -55,10 +56,11 @@ def start(member: Member, *, customer_id: int, x_account_id: int) -> Draft:
     """An empty draft for one customer from one X account.
 
     Raises Customer.DoesNotExist and XAccount.DoesNotExist for what is not of this workspace, and
-    CannotBeWrittenTo for a suppressed person.
+    CannotBeWrittenTo for a suppressed person and one whom X was not asked about yet.
     """
     customer = Customer.objects.of(member).get(pk=customer_id)
     account = XAccount.objects.of(member).get(pk=x_account_id)
+    _refuse_unknown(customer)
     _refuse_suppressed(member, customer)
     draft = Draft.objects.create(
         workspace_id=member.workspace_id,
@@ -281,8 +283,15 @@ def _refuse_others(member: Member, draft: Draft) -> None:
         raise errors.NotYours("Only its author changes a letter. Request a change instead.")
 
 
+def _refuse_unknown(customer: Customer) -> None:
+    if customer.x_user_id is None:
+        raise errors.CannotBeWrittenTo(
+            f"X was not asked yet who @{customer.handle} is, so there is nobody to write to."
+        )
+
+
 def _refuse_suppressed(member: Member, customer: Customer) -> None:
-    suppression = Suppression.objects.of(member).filter(x_user_id=customer.x_user_id).first()
+    suppression = suppression_of(member, customer)
     if suppression:
         raise errors.CannotBeWrittenTo(
             f"{customer.name} must not be written to: {suppression.reason}"

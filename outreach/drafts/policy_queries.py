@@ -11,7 +11,8 @@ from django.db.models.functions import Coalesce
 
 from accounts.access import Member
 from accounts.models import Workspace
-from outreach.customers.models import Customer, Suppression
+from outreach.customers.models import Customer
+from outreach.customers.queries import suppression_of
 from outreach.drafts import policy
 from outreach.drafts.hooks import last_letter
 from outreach.drafts.models import DraftState, GuidancePolicy, Review, Revision, Side
@@ -50,8 +51,8 @@ def policy_of(scope: Scope) -> Policy:
 
 def terms_of(scope: Scope, customer: Customer) -> Terms:
     """What a letter to this customer is read under now. Three queries."""
-    suppression = Suppression.objects.of(scope).filter(x_user_id=customer.x_user_id).first()
-    last = last_letter(scope.workspace_id, customer.x_user_id)
+    suppression = suppression_of(scope, customer)
+    last = last_letter(scope.workspace_id, customer.x_user_id) if customer.x_user_id else None
     return Terms(
         policy=policy_of(scope),
         first_letter=last is None or last <= now() - SAY_STOP_EVERY,

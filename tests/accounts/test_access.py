@@ -83,13 +83,7 @@ def test_every_other_address_is_open_on_purpose():
 
 def rooms():
     yield from ("accounts." + found.name for found in pkgutil.iter_modules(accounts.__path__))
-    for room in pkgutil.iter_modules(outreach.__path__):
-        if room.ispkg:
-            package = importlib.import_module(f"outreach.{room.name}")
-            yield from (
-                f"outreach.{room.name}.{found.name}"
-                for found in pkgutil.iter_modules(package.__path__)
-            )
+    yield from (found.name for found in pkgutil.walk_packages(outreach.__path__, "outreach."))
 
 
 def public_functions(module):

@@ -18,8 +18,10 @@ from outreach.customers.models import (
     Relationship,
     Suppression,
 )
-from outreach.customers.queries import requires_permission
+from outreach.customers.queries import matching, people, requires_permission
 from outreach.delivery.models import Delivery
+from outreach.drafts import actions as drafts
+from outreach.drafts.errors import CannotBeWrittenTo
 from outreach.ground.clock import now
 from outreach.ground.writes import NoTransaction
 from outreach.x.client import XUser
@@ -30,10 +32,46 @@ HOUR = timedelta(hours=1)
 
 
 def x_user(customer: Customer, **said: bool | None) -> XUser:
+    assert customer.x_user_id is not None
     values = {"following": True, "followed_by": True, "accepts_dms": True} | said
     return XUser(
         id=customer.x_user_id, handle=customer.handle, name=customer.name, avatar_url="", **values
     )
+
+
+# --- somebody X was not asked about yet ------------------------------------------------------
+
+
+def test_nobody_begins_a_letter_to_somebody_x_was_not_asked_about(house):
+    stranger = factories.not_looked_up(house, "Fox_Lover")
+    with pytest.raises(CannotBeWrittenTo, match="X was not asked yet who @Fox_Lover is"):
+        drafts.start(house.marketer, customer_id=stranger.pk, x_account_id=house.account.pk)
+    person = people(house.marketer, [stranger], house.workspace)[0]
+    assert person.why_not[0] == "X was not asked yet who @Fox_Lover is."
+
+
+def test_a_handle_that_x_was_not_asked_about_is_one_row_whatever_its_case(house):
+    factories.not_looked_up(house, "Fox_Lover")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        factories.not_looked_up(house, "fox_lover")
+
+
+def test_a_stop_of_somebody_x_was_not_asked_about_goes_by_handle(house):
+    stranger = factories.not_looked_up(house, "Fox_Lover")
+    other = factories.not_looked_up(house, "heron")
+    actions.suppress(house.marketer, stranger.pk, reason="Said so at the fair")
+    actions.suppress(house.marketer, stranger.pk, reason="Again")
+    row = Suppression.everywhere.get()
+    assert (row.x_user_id, row.handle, row.reason) == (None, "Fox_Lover", "Said so at the fair")
+    found = people(house.marketer, [stranger, other], house.workspace)
+    assert [person.suppressed for person in found] == [True, False]
+    assert list(matching(house.marketer, only="stopped")) == [stranger]
+    assert AuditEvent.objects.filter(verb="customer.suppressed").count() == 1
+
+
+def test_a_suppression_names_somebody(house):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Suppression.objects.create(workspace=house.workspace, reason="of nobody")
 
 
 # --- permission ------------------------------------------------------------------------------

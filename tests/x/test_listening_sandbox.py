@@ -56,7 +56,7 @@ def until(holds: Callable[[], object]) -> None:
     assert wait_until(lambda: bool(holds()), SECONDS)
 
 
-def followers() -> set[int]:
+def followers() -> set[int | None]:
     rows = Relationship.everywhere.filter(followed_by=True)
     return set(rows.values_list("customer__x_user_id", flat=True))
 

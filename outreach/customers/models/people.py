@@ -1,4 +1,4 @@
-"""Customers, and the three things that decide whether one may be written to."""
+"""Customers, and what X says between them and the brand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Lower
 
 from accounts.models import check_time_zone
 from outreach.ground.clock import Now
@@ -14,10 +15,14 @@ from outreach.ground.scope import WorkspaceRow
 
 
 class Customer(WorkspaceRow):
-    """A person on X the brand may write to."""
+    """A person on X the brand may write to.
+
+    Imported by handle, they have no X user id until X was asked for it; nobody is written to
+    without one. Handles change owners, so only of those two cannot have the same.
+    """
 
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
-    x_user_id = models.BigIntegerField()
+    x_user_id = models.BigIntegerField(null=True, help_text="empty: X was not asked yet")
     handle = models.CharField(max_length=50)
     name = models.CharField(max_length=100, help_text="as X shows it")
     first_name = models.CharField(
@@ -34,6 +39,12 @@ class Customer(WorkspaceRow):
         constraints = [
             models.UniqueConstraint(fields=["workspace", "id"], name="customer_in_workspace"),
             models.UniqueConstraint(fields=["workspace", "x_user_id"], name="one_row_a_person"),
+            models.UniqueConstraint(
+                "workspace",
+                Lower("handle"),
+                condition=models.Q(x_user_id__isnull=True),
+                name="one_row_a_handle_not_looked_up",
+            ),
         ]
         indexes = [models.Index(fields=["workspace", "name", "id"], name="customer_by_name")]
 
@@ -92,70 +103,3 @@ class Relationship(WorkspaceRow):
         """When X last said anything about the two."""
         heard = (self.following_heard_at, self.followed_by_heard_at)
         return max([self.checked_at, *(at for at in heard if at is not None)])
-
-
-class Basis(models.TextChoices):
-    WROTE_TO_US = "wrote_to_us", "wrote to us"
-    OPTED_IN = "opted_in", "opted in"
-
-
-class Permission(WorkspaceRow):
-    """Why the brand may write to this customer: the basis, when, where, and the evidence."""
-
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
-    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="permissions")
-    basis = models.CharField(max_length=16, choices=Basis)
-    given_at = models.DateTimeField()
-    place = models.CharField(max_length=100, blank=True, help_text="where: a form, a fair, a DM")
-    evidence = models.TextField(blank=True)
-    recorded_by = models.ForeignKey(
-        "accounts.User", null=True, on_delete=models.PROTECT, related_name="+"
-    )
-    recorded_at = models.DateTimeField(db_default=Now())
-    withdrawn_at = models.DateTimeField(null=True)
-
-    class Meta(WorkspaceRow.Meta):
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(basis__in=Basis.values), name="known_permission_basis"
-            ),
-        ]
-        indexes = [models.Index(fields=["customer", "-given_at"], name="permission_newest")]
-
-    def __str__(self) -> str:
-        return f"{self.basis} {self.given_at:%Y-%m-%d}"
-
-
-class Suppression(WorkspaceRow):
-    """Never write to this X user again, from any X account of the workspace.
-
-    Keyed by X user id and not by customer, because it outlives the customer's erasure.
-    """
-
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
-    x_user_id = models.BigIntegerField()
-    reason = models.CharField(max_length=200)
-    since = models.DateTimeField(db_default=Now())
-    recorded_by = models.ForeignKey(
-        "accounts.User", null=True, on_delete=models.PROTECT, related_name="+"
-    )
-
-    class Meta(WorkspaceRow.Meta):
-        constraints = [
-            models.UniqueConstraint(fields=["workspace", "x_user_id"], name="one_suppression"),
-        ]
-
-    def __str__(self) -> str:
-        return f"never again to {self.x_user_id}"
-
-
-class ContactPolicy(WorkspaceRow):
-    """Whether this workspace insists on a recorded permission. No row: it does."""
-
-    workspace = models.OneToOneField(
-        "accounts.Workspace", primary_key=True, on_delete=models.CASCADE, related_name="+"
-    )
-    require_permission = models.BooleanField(default=True)
-
-    def __str__(self) -> str:
-        return f"contact policy of workspace {self.workspace_id}"

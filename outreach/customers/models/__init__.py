@@ -1,0 +1,13 @@
+"""The rows of this room."""
+
+from outreach.customers.models.people import Customer, Relationship
+from outreach.customers.models.permission import Basis, ContactPolicy, Permission, Suppression
+
+__all__ = [
+    "Basis",
+    "ContactPolicy",
+    "Customer",
+    "Permission",
+    "Relationship",
+    "Suppression",
+]
