@@ -120,8 +120,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         problems = watch.found()
         assert problems == []
     except BaseException as error:
-        for path in watch.screenshots():
-            error.add_note(f"See {path}")
+        for url, path in watch.screenshots():
+            error.add_note(f"See {url}: {path}")
         for problem in watch.found():
             error.add_note(f"Also: {problem}")
         raise

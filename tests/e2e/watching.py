@@ -91,9 +91,9 @@ class Watch:
         problems, self.problems = self.problems, []
         return problems
 
-    def screenshots(self) -> list[Path]:
-        """A picture of every open page, for whoever looks into a failure."""
-        taken: list[Path] = []
+    def screenshots(self) -> list[tuple[str, Path]]:
+        """Address and picture of every open page, for whoever looks into a failure."""
+        taken: list[tuple[str, Path]] = []
         for page in self.pages():
             path = self.pictures / f"page-{len(taken) + 1}.png"
             try:
@@ -101,7 +101,7 @@ class Watch:
                 page.screenshot(path=path, full_page=True, caret="initial", timeout=5000)
             except PlaywrightError:
                 continue
-            taken.append(path)
+            taken.append((page.url, path))
         return taken
 
     def pages(self) -> list[Page]:
