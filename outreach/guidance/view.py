@@ -34,17 +34,20 @@ _AMOUNT = r"\d{1,15}(?:[,.]\d{1,15}){0,5}"
 # for the rest of the expression takes longer.
 _PLAIN_WORD = r"[a-z]+(?:'[a-z]+)*"
 _PLAIN_WORDS = (
-    rf"(?P<plain>(?<![\w@.#$£€+:/-]){_PLAIN_WORD}(?: {_PLAIN_WORD})*(?=[ ,;\n]|[.!?] |\Z))|"
+    rf"(?P<plain>(?<![\w@.#$£€+:/-]){_PLAIN_WORD}(?: {_PLAIN_WORD})*(?=[ ,;\n]|[.!?] |\Z))"
 )
+# Where a word, a link, an end may begin: to see that none does takes one look, not eleven.
+_BEGINS = r"(?=[\w@#$£€¥₹₦.!?…\n+-])"
 _WORD = re.compile(
-    _PLAIN_WORDS + _LINK + r"|(?P<mail>(?<![\w.+-])[\w+-]+(?:\.[\w+-]+)*@[\w-]+(?:\.[\w-]+)+)"
+    rf"{_BEGINS}(?:{_PLAIN_WORDS}"
+    r"|(?P<end>(?<![.!?…])[.!?…]+(?=[\s\"')\]]|$|[^\w\s.!?…/])|\n+)"
+    rf"|{_LINK}|(?P<mail>(?<![\w.+-])[\w+-]+(?:\.[\w+-]+)*@[\w-]+(?:\.[\w-]+)+)"
     r"|(?P<at>(?<!\w)@\w+)|(?P<tag>(?<!\w)#[^\W\d]\w*)"
     rf"|(?P<money>[$£€¥₹₦]{{1,2}} ?{_AMOUNT}[km]?\b|[$£€₹₦]{{2,}}"
     rf"|(?<![\w.]){_AMOUNT}[km]? ?(?:usd|usdt|gbp|eur|dollars?|pounds?|euros?|bucks|quid)\b)"
     rf"|(?P<percent>(?<![\w.]){_AMOUNT} ?%)"
     r"|(?P<number>(?<![\w.])\d+(?:[.,:/-]\d+)*\+?(?![\w]))"
-    r"|(?P<word>[^\W_]+(?:'[^\W_]+)*)"
-    r"|(?P<end>(?<![.!?…])[.!?…]+(?=[\s\"')\]]|$|[^\w\s.!?…/])|\n+)"
+    r"|(?P<word>[^\W_]+(?:'[^\W_]+)*))"
 )
 _NAMED = {kind: f"#{kind}" for kind in ("link", "mail", "at", "tag", "money", "percent", "number")}
 _LINK_TAIL = ".,;:!?'\")]}>*…"
