@@ -97,34 +97,33 @@ class PhraseBook:
 
     def hits(self, view: View) -> Iterator[Hit]:
         """Where the phrases stand, in the order of the text; a family's hits do not overlap."""
-        line, starts, tokens = view.line, view.line_starts, view.tokens
-        firsts, by_pair = self._by_first_word, self._by_pair
-        words = [token.word for token in tokens]
-        words.append("")
+        line, starts, words = view.line, view.line_starts, [*view.spoken, ""]
+        firsts, by_pair, not_after = self._by_first_word, self._by_pair, self._not_after
         reached: dict[str, int] = {}
         for index, word in enumerate(words):
             if word not in firsts:
                 continue
-            following = words[index + 1]
-            phrases = by_pair.get((word, following))
+            pair = (word, words[index + 1])
+            phrases = by_pair.get(pair)
             if phrases is None:
-                phrases = self._candidates(word, following)
-            if not phrases:
-                continue
-            before = words[index - 1] if index else "."
+                phrases = self._candidates(*pair)
             for phrase in phrases:
-                family = phrase.family
-                if reached.get(family, 0) > index or before in self._not_after.get(family, ()):
-                    continue
-                if phrase.opens_sentence and before not in _END_MARKS:
+                if phrase.opens_sentence and index and words[index - 1] not in _END_MARKS:
                     continue
                 match = (phrase.compiled or phrase.pattern).match(line, starts[index])
-                if match:
-                    last = index + match.group().count(" ")
-                    while words[last - 1] in _END_MARKS:
-                        last -= 1
-                    reached[family] = last
-                    yield Hit(family, index, last)
+                if match is None:
+                    # Nearly always, so what is asked of a match is asked after it.
+                    continue
+                family = phrase.family
+                if reached.get(family, 0) > index:
+                    continue
+                if index and words[index - 1] in not_after.get(family, ()):
+                    continue
+                last = index + match.group().count(" ")
+                while words[last - 1] in _END_MARKS:
+                    last -= 1
+                reached[family] = last
+                yield Hit(family, index, last)
 
     def _candidates(self, word: str, following: str) -> tuple[Phrase, ...]:
         """The phrases that may begin with these two words; remembered, for most pairs come again."""

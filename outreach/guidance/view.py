@@ -108,14 +108,15 @@ class View:
         self.links: list[Link] = []
         self.sentences: list[Sentence] = []
         self._split()
-        words = [token.word for token in self.tokens]
-        self.line = " ".join([*words, ""])
+        self.spoken = [token.word for token in self.tokens]
+        """The tokens' words."""
+        self.line = " ".join([*self.spoken, ""])
         """All tokens' words, each followed by one space."""
-        self.line_starts = list(accumulate([len(word) + 1 for word in words], initial=0))
+        self.line_starts = list(accumulate([len(word) + 1 for word in self.spoken], initial=0))
         """Where in `line` each token starts."""
         self.shapes = [
-            token.word if token.word.isalpha() else shape(token.word, token.end - token.start)
-            for token in self.tokens
+            word if word.isalpha() else shape(word, self.tokens[index].end - self.tokens[index].start)
+            for index, word in enumerate(self.spoken)
         ]
         """The tokens' words as weights of words know them."""
         self._sentence_starts = [sentence.start for sentence in self.sentences]

@@ -44,14 +44,11 @@ class Reading:
         self.view = view = View(text, language.knows)
         self.hits = tuple(language.book.hits(view))
         self._by_family: dict[str, list[Hit]] = {}
+        spoilt: set[int | None] = set()
         for hit in self.hits:
             self._by_family.setdefault(hit.family, []).append(hit)
-        spoilt = {
-            view.sentence_at(view.tokens[hit.first].start)
-            for family, hits in self._by_family.items()
-            if family in language.warnings
-            for hit in hits
-        }
+            if hit.family in language.warnings:
+                spoilt.add(view.sentence_at(view.tokens[hit.first].start))
         self.clean_sentences = [
             sentence for index, sentence in enumerate(view.sentences) if index not in spoilt
         ]
