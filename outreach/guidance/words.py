@@ -48,26 +48,27 @@ class Weights:
         self._seconds = frozenset(second for _, second in pairs)
         self._notable = self._seconds.union(weights)
 
-    def found(self, view: View, sentence: Sentence) -> list[Gram]:
-        """The grams of a sentence that have a weight, as `grams` would give them."""
-        of, firsts, seconds, shapes = self.of, self._firsts, self._seconds, view.shapes
-        notable = self._notable
-        found: list[Gram] = []
+    def found(self, view: View, sentence: Sentence) -> tuple[list[Gram], list[Gram]]:
+        """The grams of a sentence that have a weight: spam's, and letters'."""
+        of, firsts, seconds, notable = self.of, self._firsts, self._seconds, self._notable
+        spam: list[Gram] = []
+        person: list[Gram] = []
         before = BEGIN
-        for index in range(sentence.first, sentence.last):
-            word = shapes[index]
+        index = sentence.first
+        for word in view.shapes[index : sentence.last]:
             if word in notable:
                 if word in of:
-                    found.append(Gram(word, index, index + 1))
+                    (spam if of[word] > 0 else person).append(Gram(word, index, index + 1))
                 if before in firsts and word in seconds:
                     pair = f"{before} {word}"
                     if pair in of:
                         at = index if before == BEGIN else index - 1
-                        found.append(Gram(pair, at, index + 1))
+                        (spam if of[pair] > 0 else person).append(Gram(pair, at, index + 1))
             before = word
-        if before in firsts and f"{before} {END}" in of:
-            found.append(Gram(f"{before} {END}", sentence.last - 1, sentence.last))
-        return found
+            index += 1
+        if before in firsts and (pair := f"{before} {END}") in of:
+            (spam if of[pair] > 0 else person).append(Gram(pair, sentence.last - 1, sentence.last))
+        return spam, person
 
 
 def share(count: int) -> float:

@@ -30,6 +30,8 @@ _SHORT_NAME = 4
 def links(reading: Reading) -> Iterator[Mark]:
     """Shortened, disguised, imitating, tracking, unexplained, several, or nothing else."""
     found = reading.view.links
+    if not found:
+        return
     for link in found:
         yield from _one(reading, link)
     for link in found[1:]:
@@ -37,7 +39,7 @@ def links(reading: Reading) -> Iterator[Mark]:
     said = [token for sentence in reading.clean_sentences for token in reading.view.words(sentence)]
     if said and all(token.word == "#link" for token in said):
         yield Mark("link.only", found[0].start, found[0].end)
-    elif found:
+    else:
         yield from _bare(reading)
 
 

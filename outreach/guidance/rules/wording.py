@@ -25,13 +25,15 @@ def lexicons(reading: Reading) -> Iterator[Mark]:
     if len(places) < _WORDS_THAT_SAY:
         return
     for rule, by_sentence in _by_rule(reading, places).items():
-        seen: set[str] = set()
         if len({shapes[index] for here in by_sentence for index in here}) < _WORDS_THAT_SAY:
             continue
+        seen: set[str] = set()
         for here in by_sentence:
-            before = share(len(seen))
             new = [index for index in here if shapes[index] not in seen]
-            seen.update(shapes[index] for index in new)
+            if not new:
+                continue
+            before = share(len(seen))
+            seen.update([shapes[index] for index in new])
             added = share(len(seen)) - before
             if added > 0:
                 runs = [(index, index + 1) for index in new]
@@ -66,29 +68,31 @@ def fitted(reading: Reading) -> Iterator[Mark]:
 
     A sentence in which they come to little is passed over: that is noise, not a reason.
     """
-    weights = reading.language.words
-    of = weights.of
+    view, weights = reading.view, reading.language.words
     seen: set[str] = set()
-    for sentence in reading.view.sentences:
-        spam: dict[str, Gram] = {}
-        person: dict[str, Gram] = {}
-        for gram in weights.found(reading.view, sentence):
-            (spam if of[gram.name] > 0 else person).setdefault(gram.name, gram)
-        if spam:
-            yield from _told(reading, FITTED_SPAM, spam, seen)
+    for sentence in view.sentences:
+        spam, person = weights.found(view, sentence)
+        if spam and (mark := _told(reading, FITTED_SPAM, spam, seen)):
+            yield mark
         if person and sentence.first in reading.clean_starts:
-            yield from _told(reading, FITTED_PERSON, person, seen)
+            mark = _told(reading, FITTED_PERSON, person, seen)
+            if mark:
+                yield mark
 
 
-def _told(reading: Reading, rule: str, found: dict[str, Gram], seen: set[str]) -> Iterator[Mark]:
+def _told(reading: Reading, rule: str, found: list[Gram], seen: set[str]) -> Mark | None:
+    """The mark on what a sentence holds of one kind, if that is worth telling and is new."""
     of = reading.language.words.of
-    if abs(sum(of[name] for name in found)) < WORTH_TELLING:
-        return
-    new = [gram for name, gram in found.items() if name not in seen]
-    seen.update(found)
-    weight = round(sum(of[gram.name] for gram in new), 6)
-    if weight:
-        yield _mark(reading, rule, _runs(new), weight=weight)
+    # With what stands there twice counted twice, which the next lines do not.
+    if abs(sum([of[gram.name] for gram in reversed(found)])) < WORTH_TELLING:
+        return None
+    once = {gram.name: gram for gram in reversed(found)}
+    if abs(sum([of[name] for name in once])) < WORTH_TELLING:
+        return None
+    new = [gram for name, gram in once.items() if name not in seen]
+    seen.update(once)
+    weight = round(sum([of[gram.name] for gram in new]), 6)
+    return _mark(reading, rule, _runs(new), weight=weight) if weight else None
 
 
 def _mark(
