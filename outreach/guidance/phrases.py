@@ -25,7 +25,7 @@ from outreach.guidance.view import View
 
 _PIECE = re.compile(r"[()\[\]|]|[^\s()\[\]|]+")
 _END_MARKS = (".", "?")
-_ANY = r"(?![.?] )\S+ "
+_ANY = r"[^ .?]\S* "
 _UNKNOWN = ""
 """Stands for a word that cannot be told beforehand."""
 _PAIRS_KEPT = 20_000
@@ -183,6 +183,11 @@ class _Parser:
 
     def _item(self) -> str:
         piece = self._take()
+        if piece == "[" and self._peek()[:1] == "~" and self._pieces[self._at + 1 :][:1] == ["]"]:
+            # A gap may be empty as it is; to try that twice would cost as much again.
+            gap = self._item()
+            self._take()
+            return gap
         if piece in "([":
             choices = [self._sequence()]
             while self._peek() == "|":
