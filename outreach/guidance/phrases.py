@@ -37,19 +37,26 @@ class PhraseError(ValueError):
 
 @dataclass(slots=True)
 class Phrase:
-    """One phrase of one family. Its expression is made when a text first has its first word."""
+    """One phrase of one family.
+
+    Its beginnings are read when a text first has its first word, its expression is made when a text
+    first has two: most programs need few of either, and all of them take a tenth of a second.
+    """
 
     family: str
     notation: str
-    begins: frozenset[tuple[str, str]]
     opens_sentence: bool = False
     """Whether the phrase counts only where a sentence begins."""
+    beginnings: frozenset[tuple[str, ...]] | None = None
+    """The first two words of every match, once they were needed."""
     compiled: re.Pattern[str] | None = None
     """The expression, once it was needed."""
 
     def may_begin(self, word: str, following: str) -> bool:
         """Whether a match may begin with these two words."""
-        return (word, following) in self.begins or (word, _UNKNOWN) in self.begins
+        if self.beginnings is None:
+            self.beginnings = _Parser(self.notation).beginnings(2)
+        return (word, following) in self.beginnings or (word, _UNKNOWN) in self.beginnings
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -85,9 +92,8 @@ class PhraseBook:
         self._not_after = not_after or {}
         for family, notations in families:
             for notation in notations:
-                begins = _Parser(notation).beginnings()
-                phrase = Phrase(family, notation, begins, notation.startswith("^"))
-                for word in sorted({first for first, _ in begins}):
+                phrase = Phrase(family, notation, notation.startswith("^"))
+                for (word,) in sorted(_Parser(notation).beginnings(1)):
                     self._by_first_word.setdefault(word, []).append(phrase)
 
     def phrases(self) -> Iterator[Phrase]:
@@ -154,13 +160,13 @@ class _Parser:
             raise self._error("a bracket is closed that was not opened")
         return made + (r"(?=[.?] |\Z)" if self._ends else "")
 
-    def beginnings(self) -> frozenset[tuple[str, str]]:
-        """The first two words of every match; the second is _UNKNOWN where it may be any."""
+    def beginnings(self, count: int) -> frozenset[tuple[str, ...]]:
+        """The first `count` words (1 or 2) of every match, _UNKNOWN for one that may be any."""
         self._at = 0
-        found = self._beginnings()
+        found = self._beginnings(count)
         if () in found or any(words[0] == _UNKNOWN for words in found):
             raise self._error("it has no first word")
-        return frozenset((words[0], words[1] if len(words) > 1 else _UNKNOWN) for words in found)
+        return frozenset((*words, _UNKNOWN)[:count] for words in found)
 
     def _error(self, what: str) -> PhraseError:
         return PhraseError(f"{what}: {self._notation!r}")
@@ -205,18 +211,18 @@ class _Parser:
         stem = re.escape(piece.removesuffix("*")).replace("'", "'?")
         return stem + (r"\S* " if piece.endswith("*") else " ")
 
-    def _beginnings(self) -> set[tuple[str, ...]]:
-        """Up to two first words of the sequence at hand; fewer where it is shorter."""
+    def _beginnings(self, count: int) -> set[tuple[str, ...]]:
+        """Up to `count` first words of the sequence at hand; fewer where it is shorter."""
         found: set[tuple[str, ...]] = {()}
         while (piece := self._peek()) and piece not in ")]|":
-            if all(len(words) == 2 for words in found):
+            if all(len(words) == count for words in found):
                 self._skip()
                 break
-            item = self._beginnings_of_item()
+            item = self._beginnings_of_item(count)
             found = {
-                (*words, *more)[:2]
+                (*words, *more)[:count]
                 for words in found
-                for more in (item if len(words) < 2 else [()])
+                for more in (item if len(words) < count else [()])
             }
         return found
 
@@ -229,13 +235,13 @@ class _Parser:
             depth += (piece in "([") - (piece in ")]")
             self._at += 1
 
-    def _beginnings_of_item(self) -> set[tuple[str, ...]]:
+    def _beginnings_of_item(self, count: int) -> set[tuple[str, ...]]:
         piece = self._take()
         if piece in "([":
-            found = self._beginnings()
+            found = self._beginnings(count)
             while self._peek() == "|":
                 self._take()
-                found |= self._beginnings()
+                found |= self._beginnings(count)
             self._take()
             return found | {()} if piece == "[" else found
         if piece[0] == "~":
