@@ -11,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
+from pathlib import Path
 
 from outreach.guidance.disguise import Change, Known, changes
 
@@ -36,7 +36,7 @@ def _look_alikes() -> dict[str, str]:
     After the confusables of Unicode Technical Standard 39, kept to the pairs that look alike in
     common typefaces at reading size.
     """
-    data = files(__package__).joinpath("look_alikes.json").read_text(encoding="utf-8")
+    data = (Path(__file__).parent / "look_alikes.json").read_text(encoding="utf-8")
     pairs: dict[str, str] = json.loads(data)
     return pairs
 

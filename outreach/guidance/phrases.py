@@ -216,7 +216,6 @@ class _Parser:
         found: set[tuple[str, ...]] = {()}
         while (piece := self._peek()) and piece not in ")]|":
             if all(len(words) == count for words in found):
-                self._skip()
                 break
             item = self._beginnings_of_item(count)
             found = {
@@ -226,22 +225,24 @@ class _Parser:
             }
         return found
 
-    def _skip(self) -> None:
-        """Go to the end of the sequence at hand."""
+    def _beginnings_of_choice(self, count: int) -> set[tuple[str, ...]]:
+        """The same, and then on to the end of the sequence."""
+        found = self._beginnings(count)
         depth = 0
         while piece := self._peek():
             if depth == 0 and piece in ")]|":
-                return
+                break
             depth += (piece in "([") - (piece in ")]")
             self._at += 1
+        return found
 
     def _beginnings_of_item(self, count: int) -> set[tuple[str, ...]]:
         piece = self._take()
         if piece in "([":
-            found = self._beginnings(count)
+            found = self._beginnings_of_choice(count)
             while self._peek() == "|":
                 self._take()
-                found |= self._beginnings(count)
+                found |= self._beginnings_of_choice(count)
             self._take()
             return found | {()} if piece == "[" else found
         if piece[0] == "~":
