@@ -28,7 +28,6 @@ _END_MARKS = (".", "?")
 _ANY = r"[^ .?]\S* "
 _UNKNOWN = ""
 """Stands for a word that cannot be told beforehand."""
-_PAIRS_KEPT = 20_000
 
 
 class PhraseError(ValueError):
@@ -47,16 +46,17 @@ class Phrase:
     notation: str
     opens_sentence: bool = False
     """Whether the phrase counts only where a sentence begins."""
-    beginnings: frozenset[tuple[str, ...]] | None = None
-    """The first two words of every match, once they were needed."""
     compiled: re.Pattern[str] | None = None
     """The expression, once it was needed."""
+    _seconds: dict[str, set[str]] | None = None
 
-    def may_begin(self, word: str, following: str) -> bool:
-        """Whether a match may begin with these two words."""
-        if self.beginnings is None:
-            self.beginnings = _Parser(self.notation).beginnings(2)
-        return (word, following) in self.beginnings or (word, _UNKNOWN) in self.beginnings
+    def seconds(self, first: str) -> set[str]:
+        """The words that may follow `first` where a match begins; _UNKNOWN stands for any."""
+        if self._seconds is None:
+            self._seconds = {}
+            for word, following in _Parser(self.notation).beginnings(2):
+                self._seconds.setdefault(word, set()).add(following)
+        return self._seconds[first]
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -88,7 +88,7 @@ class PhraseBook:
         not_after: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self._by_first_word: dict[str, list[Phrase]] = {}
-        self._by_pair: dict[tuple[str, str], tuple[Phrase, ...]] = {}
+        self._by_second_word: dict[str, dict[str, list[Phrase]]] = {}
         self._not_after = not_after or {}
         for family, notations in families:
             for notation in notations:
@@ -104,16 +104,14 @@ class PhraseBook:
     def hits(self, view: View) -> Iterator[Hit]:
         """Where the phrases stand, in the order of the text; a family's hits do not overlap."""
         line, starts, words = view.line, view.line_starts, [*view.spoken, ""]
-        firsts, by_pair, not_after = self._by_first_word, self._by_pair, self._not_after
+        firsts, begun, not_after = self._by_first_word, self._by_second_word, self._not_after
         reached: dict[str, int] = {}
         for index, word in enumerate(words):
             if word not in firsts:
                 continue
-            pair = (word, words[index + 1])
-            phrases = by_pair.get(pair)
-            if phrases is None:
-                phrases = self._candidates(*pair)
-            for phrase in phrases:
+            seconds = begun.get(word) or self._seconds(word)
+            following = words[index + 1]
+            for phrase in seconds[following if following in seconds else _UNKNOWN]:
                 if phrase.opens_sentence and index and words[index - 1] not in _END_MARKS:
                     continue
                 match = (phrase.compiled or phrase.pattern).match(line, starts[index])
@@ -131,15 +129,17 @@ class PhraseBook:
                 reached[family] = last
                 yield Hit(family, index, last)
 
-    def _candidates(self, word: str, following: str) -> tuple[Phrase, ...]:
-        """The phrases that may begin with these two words; remembered, for most pairs come again."""
-        if len(self._by_pair) >= _PAIRS_KEPT:
-            self._by_pair.clear()
-        found = tuple(
-            phrase for phrase in self._by_first_word[word] if phrase.may_begin(word, following)
-        )
-        self._by_pair[word, following] = found
-        return found
+    def _seconds(self, first: str) -> dict[str, list[Phrase]]:
+        """The phrases that may begin with `first`, by their second word.
+
+        Under _UNKNOWN stand those whose second word may be any: they stand under the others as well.
+        """
+        begun = [(phrase, phrase.seconds(first)) for phrase in self._by_first_word[first]]
+        self._by_second_word[first] = by_second = {
+            word: [phrase for phrase, seconds in begun if word in seconds or _UNKNOWN in seconds]
+            for word in {_UNKNOWN}.union(*(seconds for _, seconds in begun))
+        }
+        return by_second
 
 
 class _Parser:

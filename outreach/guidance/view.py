@@ -115,7 +115,9 @@ class View:
         self.line_starts = list(accumulate([len(word) + 1 for word in self.spoken], initial=0))
         """Where in `line` each token starts."""
         self.shapes = [
-            word if word.isalpha() else shape(word, self.tokens[index].end - self.tokens[index].start)
+            word
+            if word.isalpha()
+            else shape(word, self.tokens[index].end - self.tokens[index].start)
             for index, word in enumerate(self.spoken)
         ]
         """The tokens' words as weights of words know them."""
