@@ -29,9 +29,7 @@ _MAY_BE_MIXED = re.compile(
     rf"[{_SIGNS}](?:(?<=[a-z][0-9])|(?<=[0-9@$€])(?=[a-z])"
     rf"|(?<=[a-z][{_SIGNS}])(?=[a-z{_SIGNS}]{{0,20}}[a-z0-9]))"
 )
-_MAY_BE_APART = re.compile(
-    r"[.\-_*·•~|/+, ][\w@$](?![\w'])(?:[.\-_*·•~|/+,]| {1,3})[\w@$](?![\w'])"
-)
+_MAY_BE_APART = re.compile(r"[.\-_*·•~|/+, ][\w@$][.\-_*·•~|/+, ] {0,2}[\w@$](?![\w'])")
 _GAP = re.compile(r"[^\w@$]+")
 _AS_I = str.maketrans("0134567890@$€!|", "oieasgtbgoasei" + "l")
 _AS_L = str.maketrans("0134567890@$€!|", "oleasgtbgoaseil")

@@ -52,7 +52,7 @@ def reading_ease(reading: Reading) -> Iterator[Mark]:
     words = [token.word for token in reading.view.tokens if token.word.isalpha()]
     if len(words) < _WORDS_TO_JUDGE:
         return
-    syllables = sum(_syllables(word) for word in words)
+    syllables = sum(map(_syllables, words))
     ease = (
         206.835
         - 1.015 * len(words) / max(1, len(reading.view.sentences))

@@ -22,7 +22,6 @@ _BROKEN = re.compile(
     r"|\bhxxps?://\S{1,200}",
     re.IGNORECASE,
 )
-_SIGNS_OF_BROKEN = ("[.]", "(.)", "[dot]", "(dot)", " dot ", "hxxp")
 _LABEL = re.compile(r"[^.\-]+")
 _SHORT_NAME = 4
 
@@ -46,7 +45,7 @@ def links(reading: Reading) -> Iterator[Mark]:
 def broken_links(reading: Reading) -> Iterator[Mark]:
     """An address written so that filters do not see it: 'site[.]com'."""
     lower = reading.text.lower()
-    if not any(sign in lower for sign in _SIGNS_OF_BROKEN):
+    if not ("dot" in lower or "[." in lower or "(." in lower or "hxxp" in lower):
         return
     for match in _BROKEN.finditer(reading.text):
         yield Mark("hidden.broken-link", match.start(), match.end())

@@ -26,26 +26,26 @@ def personal_data(reading: Reading) -> Iterator[Mark]:
         if token.word == "#mail":
             yield Mark("personal.mail", token.start, token.end)
     many_digits = _MANY_DIGITS.search(text) is not None
-    taken: list[tuple[int, int]] = []
+    # Places in sets: a letter may be nothing but numbers, and each is held against all the others.
+    taken: set[int] = set()
     for match in _CARD.finditer(text) if many_digits else ():
         digits = "".join(char for char in match.group() if char.isdigit())
         if len(digits) in _CARD_DIGITS and _luhn(digits):
-            taken.append(match.span())
+            taken.update(range(*match.span()))
             yield Mark("personal.card", *match.span())
     for match in _IBAN.finditer(text):
         if _iban(match.group()):
-            taken.append(match.span())
+            taken.update(range(*match.span()))
             yield Mark("personal.account", *match.span())
-    for match in _PHONE.finditer(text) if many_digits else ():
+    if not many_digits:
+        return
+    linked = {place for link in reading.view.links for place in range(link.start, link.end)}
+    for match in _PHONE.finditer(text):
         start, end = match.span()
         count = sum(char.isdigit() for char in match.group())
-        inside = any(low < end and start < high for low, high in taken)
-        if count in _PHONE_DIGITS and not inside and not _in_link(reading, start):
+        free = start not in linked and taken.isdisjoint(range(start, end))
+        if count in _PHONE_DIGITS and free:
             yield Mark("personal.phone", start, end)
-
-
-def _in_link(reading: Reading, offset: int) -> bool:
-    return any(link.start <= offset < link.end for link in reading.view.links)
 
 
 def _luhn(digits: str) -> bool:
