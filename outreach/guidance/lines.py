@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 

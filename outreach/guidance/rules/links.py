@@ -44,11 +44,15 @@ def links(reading: Reading) -> Iterator[Mark]:
 
 def broken_links(reading: Reading) -> Iterator[Mark]:
     """An address written so that filters do not see it: 'site[.]com'."""
-    lower = reading.text.lower()
-    if not ("dot" in lower or "[." in lower or "(." in lower or "hxxp" in lower):
+    if not _may_be_broken(reading.text):
         return
     for match in _BROKEN.finditer(reading.text):
         yield Mark("hidden.broken-link", match.start(), match.end())
+
+
+def _may_be_broken(text: str) -> bool:
+    lower = text.lower()
+    return "dot" in lower or "[." in lower or "(." in lower or "hxxp" in lower
 
 
 def _one(reading: Reading, link: Link) -> Iterator[Mark]:

@@ -71,15 +71,18 @@ def premium_numbers(reading: Reading) -> Iterator[Mark]:
     if len(small) != len(reading.text):
         # A letter that lower case makes two of; the places would not be the text's.
         small = reading.text
-    may_hold_some = (
-        _FIGURES_OF_PRINT.search(small)
-        or _TERMS.search(small)
-        or any(words in small for words in _WORDS_OF_PRINT)
-    )
-    if not may_hold_some or not any(sign in small for sign in _SIGNS_OF_PRINT):
+    if not _may_hold_print(small) or not any(sign in small for sign in _SIGNS_OF_PRINT):
         return
     for match in _SMALL_PRINT.finditer(small):
         yield Mark("money.premium-rate", match.start(), match.end())
+
+
+def _may_hold_print(small: str) -> bool:
+    return (
+        _FIGURES_OF_PRINT.search(small) is not None
+        or _TERMS.search(small) is not None
+        or any(words in small for words in _WORDS_OF_PRINT)
+    )
 
 
 def stop_line(reading: Reading) -> Iterator[Mark]:
