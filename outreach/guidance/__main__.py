@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any
 
 from outreach.guidance.lines import LineError, encoded, id_of, letter_of, text_of, words_of
@@ -38,6 +39,7 @@ Reads the letters of one campaign, with the values of their merge fields:
 (values and recipient may be missing) and writes how alike they are, as one JSON object.
 """
 _FINDING_KEYS = ("rule", "severity", "start", "end", "message", "suggestion", "source")
+_finding_values = attrgetter(*_FINDING_KEYS)
 _SCORE_DIGITS = 6
 _BROKEN_PIPE = 141
 _INTERRUPTED = 130
@@ -140,11 +142,13 @@ def _recipient(letter: dict[str, Any]) -> Recipient | None:
 
 
 def _answer(report: Report) -> dict[str, Any]:
-    values = report.as_dict()
     return {
-        "verdict": values["verdict"],
-        "score": round(values["score"], _SCORE_DIGITS),
-        "findings": [{key: found[key] for key in _FINDING_KEYS} for found in values["findings"]],
+        "verdict": report.verdict.value,
+        "score": round(report.score, _SCORE_DIGITS),
+        "findings": [
+            dict(zip(_FINDING_KEYS, _finding_values(finding), strict=True))
+            for finding in report.findings
+        ],
     }
 
 

@@ -18,11 +18,18 @@ Known = Callable[[str], bool]
 
 _SIGNS = "0-9@$€!|"
 _MIXED = re.compile(
-    rf"(?<![\w@#./$€!|-])[a-z{_SIGNS}]{{0,20}}?(?:[a-z][{_SIGNS}](?=[a-z{_SIGNS}]{{0,20}}[a-z0-9])"
-    rf"|[0-9@$€][a-z]|[a-z][0-9])[a-z{_SIGNS}]{{0,20}}(?![\w@])(?![./][a-z])"
+    rf"(?<![\w@#./$€!|-])(?=[a-z]{{0,21}}[{_SIGNS}])[a-z{_SIGNS}]{{0,20}}?"
+    rf"(?:[a-z][{_SIGNS}](?=[a-z{_SIGNS}]{{0,20}}[a-z0-9])|[0-9@$€][a-z]|[a-z][0-9])"
+    rf"[a-z{_SIGNS}]{{0,20}}(?![\w@])(?![./][a-z])"
 )
-_ANY_SIGN = re.compile(rf"[{_SIGNS}]")
 _APART = re.compile(r"(?<![\w'@#/])[\w@$](?:(?:[.\-_*·•~|/+,]| {1,3})[\w@$](?![\w'])){2,}")
+# What no such word is without. Both begin with a sign that is rare in a letter, so that a search for
+# them jumps from one to the next; the expressions above look at every word from each of its letters.
+_MAY_BE_MIXED = re.compile(
+    rf"[{_SIGNS}](?:(?<=[a-z][0-9])|(?<=[0-9@$€])(?=[a-z])"
+    rf"|(?<=[a-z][{_SIGNS}])(?=[a-z{_SIGNS}]{{0,20}}[a-z0-9]))"
+)
+_MAY_BE_APART = re.compile(r"[.\-_*·•~|/+, ][\w@$][.\-_*·•~|/+, ] {0,2}[\w@$](?![\w'])")
 _GAP = re.compile(r"[^\w@$]+")
 _AS_I = str.maketrans("0134567890@$€!|", "oieasgtbgoasei" + "l")
 _AS_L = str.maketrans("0134567890@$€!|", "oleasgtbgoaseil")
@@ -69,7 +76,7 @@ def plain_spelling(word: str, known: Known) -> str | None:
 
 
 def _mixed(text: str, known: Known) -> Iterator[Change]:
-    if not _ANY_SIGN.search(text):
+    if not _MAY_BE_MIXED.search(text):
         return
     for match in _MIXED.finditer(text):
         word = match.group().rstrip("!|")
@@ -79,6 +86,8 @@ def _mixed(text: str, known: Known) -> Iterator[Change]:
 
 
 def _apart(text: str, known: Known) -> Iterator[Change]:
+    if not _MAY_BE_APART.search(text):
+        return
     for match in _APART.finditer(text):
         words: list[str] = []
         start = match.start()

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
+from pathlib import Path
 
 from outreach.guidance.disguise import Change, Known, changes
 
@@ -36,7 +36,7 @@ def _look_alikes() -> dict[str, str]:
     After the confusables of Unicode Technical Standard 39, kept to the pairs that look alike in
     common typefaces at reading size.
     """
-    data = files(__package__).joinpath("look_alikes.json").read_text(encoding="utf-8")
+    data = (Path(__file__).parent / "look_alikes.json").read_text(encoding="utf-8")
     pairs: dict[str, str] = json.loads(data)
     return pairs
 
@@ -83,7 +83,10 @@ def _folded_char(char: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A folded text. `offsets[i]` is where its character i stands in the original."""
+    """A folded text. `offsets[i]` is where its character i stands in the original.
+
+    None stands for offsets that are the places themselves.
+    """
 
     text: str
     offsets: list[int] | None
@@ -100,7 +103,7 @@ class Folded:
 
 
 def fold(text: str, known: Known | None = None) -> Folded:
-    """The text as an eye reads it; the same length and offsets where it is plain ASCII.
+    """The text as an eye reads it.
 
     With `known`, words in disguise are put back where they become a word that is known.
     """
@@ -111,21 +114,25 @@ def fold(text: str, known: Known | None = None) -> Folded:
 def _folded(text: str) -> Folded:
     if text.isascii():
         return Folded(text.lower().replace("`", "'"), None)
+    signs = [(match.start(), _folded_char(match.group())) for match in _NOT_ASCII.finditer(text)]
     pieces: list[str] = []
+    at = 0
+    for index, seen in signs:
+        pieces += (text[at:index].lower(), seen)
+        at = index + 1
+    pieces.append(text[at:].lower())
+    folded = "".join(pieces)
+    if all(len(seen) == 1 for _, seen in signs):
+        # One for one, as nearly always: dashes, quotes, emoji, letters with an accent.
+        return Folded(folded, None)
     offsets: list[int] = []
     at = 0
-    for match in _NOT_ASCII.finditer(text):
-        index = match.start()
-        pieces.append(text[at:index].lower())
+    for index, seen in signs:
         offsets.extend(range(at, index))
+        offsets.extend((index,) * len(seen))
         at = index + 1
-        seen = _folded_char(text[index])
-        if seen:
-            pieces.append(seen)
-            offsets.extend((index,) * len(seen))
-    pieces.append(text[at:].lower())
     offsets.extend(range(at, len(text)))
-    return Folded("".join(pieces), offsets)
+    return Folded(folded, offsets)
 
 
 def _unmasked(folded: Folded, known: Known) -> Folded:

@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from outreach.guidance.phrases import PhraseBook
@@ -24,6 +24,8 @@ from outreach.guidance.scoring import Figures
 from outreach.guidance.words import Weights
 
 _LETTERS = re.compile("[a-z]{2,}")
+# Not importlib.resources: its import costs more than reading the files does.
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,9 @@ class Language:
 def language(code: str = "en") -> Language:
     """The language of that folder. Raises KeyError where its data lacks a weight or a source."""
     tables: dict[str, dict[str, Any]] = {}
-    folder = files(__package__).joinpath(code)
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".toml"):
-            tables |= tomllib.loads(file.read_text(encoding="utf-8"))
-    fitted = json.loads(files(__package__).joinpath("weights.json").read_text(encoding="utf-8"))
+    for file in sorted((_HERE / code).glob("*.toml")):
+        tables |= tomllib.loads(file.read_text(encoding="utf-8"))
+    fitted = json.loads((_HERE / "weights.json").read_text(encoding="utf-8"))
     weights: dict[str, float] = fitted["rules"]
     sources = tables.pop("sources")
     lists = tables.pop("lists")

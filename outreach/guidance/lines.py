@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+
 
 class LineError(ValueError):
     """A line that is no letter; the message says why."""
@@ -54,7 +56,7 @@ def words_of(letter: dict[str, Any]) -> str:
 def encoded(value: dict[str, Any]) -> bytes:
     """One line of JSON in UTF-8."""
     try:
-        return (json.dumps(value, ensure_ascii=False) + "\n").encode()
+        return (_ENCODE(value) + "\n").encode()
     except UnicodeEncodeError:
         # Half a surrogate pair can be written in JSON but not in UTF-8.
         return (json.dumps(value) + "\n").encode()

@@ -25,10 +25,9 @@ from outreach.guidance.view import View
 
 _PIECE = re.compile(r"[()\[\]|]|[^\s()\[\]|]+")
 _END_MARKS = (".", "?")
-_ANY = r"(?![.?] )\S+ "
+_ANY = r"[^ .?]\S* "
 _UNKNOWN = ""
 """Stands for a word that cannot be told beforehand."""
-_PAIRS_KEPT = 20_000
 
 
 class PhraseError(ValueError):
@@ -37,19 +36,27 @@ class PhraseError(ValueError):
 
 @dataclass(slots=True)
 class Phrase:
-    """One phrase of one family. Its expression is made when a text first has its first word."""
+    """One phrase of one family.
+
+    Its beginnings are read when a text first has its first word, its expression is made when a text
+    first has two: most programs need few of either, and all of them take a tenth of a second.
+    """
 
     family: str
     notation: str
-    begins: frozenset[tuple[str, str]]
     opens_sentence: bool = False
     """Whether the phrase counts only where a sentence begins."""
     compiled: re.Pattern[str] | None = None
     """The expression, once it was needed."""
+    _seconds: dict[str, set[str]] | None = None
 
-    def may_begin(self, word: str, following: str) -> bool:
-        """Whether a match may begin with these two words."""
-        return (word, following) in self.begins or (word, _UNKNOWN) in self.begins
+    def seconds(self, first: str) -> set[str]:
+        """The words that may follow `first` where a match begins; _UNKNOWN stands for any."""
+        if self._seconds is None:
+            self._seconds = {}
+            for word, following in _Parser(self.notation).beginnings(2):
+                self._seconds.setdefault(word, set()).add(following)
+        return self._seconds[first]
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -81,13 +88,12 @@ class PhraseBook:
         not_after: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self._by_first_word: dict[str, list[Phrase]] = {}
-        self._by_pair: dict[tuple[str, str], tuple[Phrase, ...]] = {}
+        self._by_second_word: dict[str, dict[str, list[Phrase]]] = {}
         self._not_after = not_after or {}
         for family, notations in families:
             for notation in notations:
-                begins = _Parser(notation).beginnings()
-                phrase = Phrase(family, notation, begins, notation.startswith("^"))
-                for word in sorted({first for first, _ in begins}):
+                phrase = Phrase(family, notation, notation.startswith("^"))
+                for (word,) in sorted(_Parser(notation).beginnings(1)):
                     self._by_first_word.setdefault(word, []).append(phrase)
 
     def phrases(self) -> Iterator[Phrase]:
@@ -97,44 +103,43 @@ class PhraseBook:
 
     def hits(self, view: View) -> Iterator[Hit]:
         """Where the phrases stand, in the order of the text; a family's hits do not overlap."""
-        line, starts, tokens = view.line, view.line_starts, view.tokens
-        firsts, by_pair = self._by_first_word, self._by_pair
-        words = [token.word for token in tokens]
-        words.append("")
+        line, starts, words = view.line, view.line_starts, [*view.spoken, ""]
+        firsts, begun, not_after = self._by_first_word, self._by_second_word, self._not_after
         reached: dict[str, int] = {}
         for index, word in enumerate(words):
             if word not in firsts:
                 continue
+            seconds = begun.get(word) or self._seconds(word)
             following = words[index + 1]
-            phrases = by_pair.get((word, following))
-            if phrases is None:
-                phrases = self._candidates(word, following)
-            if not phrases:
-                continue
-            before = words[index - 1] if index else "."
-            for phrase in phrases:
-                family = phrase.family
-                if reached.get(family, 0) > index or before in self._not_after.get(family, ()):
-                    continue
-                if phrase.opens_sentence and before not in _END_MARKS:
+            for phrase in seconds[following if following in seconds else _UNKNOWN]:
+                if phrase.opens_sentence and index and words[index - 1] not in _END_MARKS:
                     continue
                 match = (phrase.compiled or phrase.pattern).match(line, starts[index])
-                if match:
-                    last = index + match.group().count(" ")
-                    while words[last - 1] in _END_MARKS:
-                        last -= 1
-                    reached[family] = last
-                    yield Hit(family, index, last)
+                if match is None:
+                    # Nearly always, so what is asked of a match is asked after it.
+                    continue
+                family = phrase.family
+                if reached.get(family, 0) > index:
+                    continue
+                if index and words[index - 1] in not_after.get(family, ()):
+                    continue
+                last = index + match.group().count(" ")
+                while words[last - 1] in _END_MARKS:
+                    last -= 1
+                reached[family] = last
+                yield Hit(family, index, last)
 
-    def _candidates(self, word: str, following: str) -> tuple[Phrase, ...]:
-        """The phrases that may begin with these two words; remembered, for most pairs come again."""
-        if len(self._by_pair) >= _PAIRS_KEPT:
-            self._by_pair.clear()
-        found = tuple(
-            phrase for phrase in self._by_first_word[word] if phrase.may_begin(word, following)
-        )
-        self._by_pair[word, following] = found
-        return found
+    def _seconds(self, first: str) -> dict[str, list[Phrase]]:
+        """The phrases that may begin with `first`, by their second word.
+
+        Under _UNKNOWN stand those whose second word may be any: they stand under the others as well.
+        """
+        begun = [(phrase, phrase.seconds(first)) for phrase in self._by_first_word[first]]
+        self._by_second_word[first] = by_second = {
+            word: [phrase for phrase, seconds in begun if word in seconds or _UNKNOWN in seconds]
+            for word in {_UNKNOWN}.union(*(seconds for _, seconds in begun))
+        }
+        return by_second
 
 
 class _Parser:
@@ -155,13 +160,13 @@ class _Parser:
             raise self._error("a bracket is closed that was not opened")
         return made + (r"(?=[.?] |\Z)" if self._ends else "")
 
-    def beginnings(self) -> frozenset[tuple[str, str]]:
-        """The first two words of every match; the second is _UNKNOWN where it may be any."""
+    def beginnings(self, count: int) -> frozenset[tuple[str, ...]]:
+        """The first `count` words (1 or 2) of every match, _UNKNOWN for one that may be any."""
         self._at = 0
-        found = self._beginnings()
+        found = self._beginnings(count)
         if () in found or any(words[0] == _UNKNOWN for words in found):
             raise self._error("it has no first word")
-        return frozenset((words[0], words[1] if len(words) > 1 else _UNKNOWN) for words in found)
+        return frozenset((*words, _UNKNOWN)[:count] for words in found)
 
     def _error(self, what: str) -> PhraseError:
         return PhraseError(f"{what}: {self._notation!r}")
@@ -184,6 +189,11 @@ class _Parser:
 
     def _item(self) -> str:
         piece = self._take()
+        if piece == "[" and self._peek()[:1] == "~" and self._pieces[self._at + 1 :][:1] == ["]"]:
+            # A gap may be empty as it is; to try that twice would cost as much again.
+            gap = self._item()
+            self._take()
+            return gap
         if piece in "([":
             choices = [self._sequence()]
             while self._peek() == "|":
@@ -201,37 +211,38 @@ class _Parser:
         stem = re.escape(piece.removesuffix("*")).replace("'", "'?")
         return stem + (r"\S* " if piece.endswith("*") else " ")
 
-    def _beginnings(self) -> set[tuple[str, ...]]:
-        """Up to two first words of the sequence at hand; fewer where it is shorter."""
+    def _beginnings(self, count: int) -> set[tuple[str, ...]]:
+        """Up to `count` first words of the sequence at hand; fewer where it is shorter."""
         found: set[tuple[str, ...]] = {()}
         while (piece := self._peek()) and piece not in ")]|":
-            if all(len(words) == 2 for words in found):
-                self._skip()
+            if all(len(words) == count for words in found):
                 break
-            item = self._beginnings_of_item()
+            item = self._beginnings_of_item(count)
             found = {
-                (*words, *more)[:2]
+                (*words, *more)[:count]
                 for words in found
-                for more in (item if len(words) < 2 else [()])
+                for more in (item if len(words) < count else [()])
             }
         return found
 
-    def _skip(self) -> None:
-        """Go to the end of the sequence at hand."""
+    def _beginnings_of_choice(self, count: int) -> set[tuple[str, ...]]:
+        """The same, and then on to the end of the sequence."""
+        found = self._beginnings(count)
         depth = 0
         while piece := self._peek():
             if depth == 0 and piece in ")]|":
-                return
+                break
             depth += (piece in "([") - (piece in ")]")
             self._at += 1
+        return found
 
-    def _beginnings_of_item(self) -> set[tuple[str, ...]]:
+    def _beginnings_of_item(self, count: int) -> set[tuple[str, ...]]:
         piece = self._take()
         if piece in "([":
-            found = self._beginnings()
+            found = self._beginnings_of_choice(count)
             while self._peek() == "|":
                 self._take()
-                found |= self._beginnings()
+                found |= self._beginnings_of_choice(count)
             self._take()
             return found | {()} if piece == "[" else found
         if piece[0] == "~":

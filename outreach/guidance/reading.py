@@ -86,9 +86,10 @@ def _not_endless(marks: list[Mark]) -> list[Mark]:
 def _findings(
     text: str, marks: list[Mark], weights: list[float], words: Language
 ) -> tuple[Finding, ...]:
+    entries = words.entries
     findings: list[Finding] = []
     for mark, weight in zip(marks, weights, strict=True):
-        entry = words.entries[mark.rule]
+        entry = entries[mark.rule]
         # By place: a letter has a dozen findings, and names would take twice the time.
         findings.append(
             Finding(
@@ -120,8 +121,9 @@ def amounts(marks: list[Mark]) -> list[float]:
 
 def raw_weights(marks: list[Mark], words: Language) -> list[float]:
     """What each mark weighs by itself."""
+    entries = words.entries
     return [
-        round(words.entries[mark.rule].weight * amount, 6) if mark.weight is None else mark.weight
+        round(entries[mark.rule].weight * amount, 6) if mark.weight is None else mark.weight
         for mark, amount in zip(marks, amounts(marks), strict=True)
     ]
 

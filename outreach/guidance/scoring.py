@@ -39,8 +39,8 @@ class Figures:
 
 def effective(weights: Sequence[float], figures: Figures) -> list[float]:
     """The weights as they count in one letter: praise bounded and faded, the rest unchanged."""
-    warned = math.fsum(weight for weight in weights if weight > 0)
-    praised = -math.fsum(weight for weight in weights if weight < 0)
+    warned = math.fsum([weight for weight in weights if weight > 0])
+    praised = -math.fsum([weight for weight in weights if weight < 0])
     if not praised:
         return list(weights)
     most, gone = figures.praise_most, figures.praise_gone
@@ -51,7 +51,7 @@ def effective(weights: Sequence[float], figures: Figures) -> list[float]:
 
 def score(findings: Iterable[Finding], figures: Figures) -> float:
     """The score between 0 and 1 (1 = spam) that these findings add up to."""
-    total = figures.start + math.fsum(finding.weight for finding in findings)
+    total = figures.start + math.fsum([finding.weight for finding in findings])
     # exp() of a large positive number overflows, of a large negative one is 0.
     return 1 / (1 + math.exp(-total)) if total > -700 else 0.0
 

@@ -30,17 +30,24 @@ _LINK = (
 )
 # Bounded: an unbounded run of digits and commas would be read again from each of its digits.
 _AMOUNT = r"\d{1,15}(?:[,.]\d{1,15}){0,5}"
-# Most of a letter is words before a space: tried first, for the rest of the expression takes longer.
-_PLAIN_WORD = r"(?P<plain>(?<![\w@.#$£€+:/-])[a-z]+(?:'[a-z]+)*(?=[ ,;\n]|[.!?] |\Z))|"
+# Most of a letter is words with a space between them: tried first, and as many at once as there are,
+# for the rest of the expression takes longer.
+_PLAIN_WORD = r"[a-z]+(?:'[a-z]+)*"
+_PLAIN_WORDS = (
+    rf"(?P<plain>(?<![\w@.#$£€+:/-]){_PLAIN_WORD}(?: {_PLAIN_WORD})*(?=[ ,;\n]|[.!?] |\Z))"
+)
+# Where a word, a link, an end may begin: to see that none does takes one look, not eleven.
+_BEGINS = r"(?=[\w@#$£€¥₹₦.!?…\n+-])"
 _WORD = re.compile(
-    _PLAIN_WORD + _LINK + r"|(?P<mail>(?<![\w.+-])[\w+-]+(?:\.[\w+-]+)*@[\w-]+(?:\.[\w-]+)+)"
+    rf"{_BEGINS}(?:{_PLAIN_WORDS}"
+    r"|(?P<end>(?<![.!?…])[.!?…]+(?=[\s\"')\]]|$|[^\w\s.!?…/])|\n+)"
+    rf"|{_LINK}|(?P<mail>(?<![\w.+-])[\w+-]+(?:\.[\w+-]+)*@[\w-]+(?:\.[\w-]+)+)"
     r"|(?P<at>(?<!\w)@\w+)|(?P<tag>(?<!\w)#[^\W\d]\w*)"
     rf"|(?P<money>[$£€¥₹₦]{{1,2}} ?{_AMOUNT}[km]?\b|[$£€₹₦]{{2,}}"
     rf"|(?<![\w.]){_AMOUNT}[km]? ?(?:usd|usdt|gbp|eur|dollars?|pounds?|euros?|bucks|quid)\b)"
     rf"|(?P<percent>(?<![\w.]){_AMOUNT} ?%)"
     r"|(?P<number>(?<![\w.])\d+(?:[.,:/-]\d+)*\+?(?![\w]))"
-    r"|(?P<word>[^\W_]+(?:'[^\W_]+)*)"
-    r"|(?P<end>(?<![.!?…])[.!?…]+(?=[\s\"')\]]|$|[^\w\s.!?…/])|\n+)"
+    r"|(?P<word>[^\W_]+(?:'[^\W_]+)*))"
 )
 _NAMED = {kind: f"#{kind}" for kind in ("link", "mail", "at", "tag", "money", "percent", "number")}
 _LINK_TAIL = ".,;:!?'\")]}>*…"
@@ -101,14 +108,17 @@ class View:
         self.links: list[Link] = []
         self.sentences: list[Sentence] = []
         self._split()
-        words = [token.word for token in self.tokens]
-        self.line = " ".join([*words, ""])
+        self.spoken = [token.word for token in self.tokens]
+        """The tokens' words."""
+        self.line = " ".join([*self.spoken, ""])
         """All tokens' words, each followed by one space."""
-        self.line_starts = list(accumulate([len(word) + 1 for word in words], initial=0))
+        self.line_starts = list(accumulate([len(word) + 1 for word in self.spoken], initial=0))
         """Where in `line` each token starts."""
         self.shapes = [
-            token.word if token.word.isalpha() else shape(token.word, token.end - token.start)
-            for token in self.tokens
+            word
+            if word.isalpha()
+            else shape(word, self.tokens[index].end - self.tokens[index].start)
+            for index, word in enumerate(self.spoken)
         ]
         """The tokens' words as weights of words know them."""
         self._sentence_starts = [sentence.start for sentence in self.sentences]
@@ -123,14 +133,18 @@ class View:
         while match := search(text, position):
             kind = match.lastgroup or "word"
             start, end = match.span()
-            if kind in ("plain", "word"):
-                # Nearly all are words, so they are made here and at once.
+            if kind == "plain":
+                # Nearly all of a letter, so it is made into words here and at once.
                 position = end
-                origin = start if offsets is None else offsets[start]
                 if begin < 0:
-                    begin = origin
-                origin_end = end if offsets is None else offsets[end - 1] + 1
-                tokens.append(Token(match.group(), origin, origin_end))
+                    begin = folded.origin(start)
+                for word in match.group().split(" "):
+                    end = start + len(word)
+                    if offsets is None:
+                        tokens.append(Token(word, start, end))
+                    else:
+                        tokens.append(Token(word, offsets[start], offsets[end - 1] + 1))
+                    start = end + 1
                 continue
             if kind == "link":
                 end = start + len(match.group().rstrip(_LINK_TAIL))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from outreach.guidance.view import Sentence, View
 
 BEGIN, END = "^", "$"
+_SHARES = (0.0, *accumulate(1 / place for place in range(1, 7)))
 
 
 @dataclass(slots=True)
@@ -44,26 +46,31 @@ class Weights:
         pairs = [name.split(" ") for name in weights if " " in name]
         self._firsts = frozenset(first for first, _ in pairs)
         self._seconds = frozenset(second for _, second in pairs)
+        self._notable = self._seconds.union(weights)
 
-    def found(self, view: View, sentence: Sentence) -> list[Gram]:
-        """The grams of a sentence that have a weight, as `grams` would give them."""
-        of, firsts, seconds, shapes = self.of, self._firsts, self._seconds, view.shapes
-        found: list[Gram] = []
+    def found(self, view: View, sentence: Sentence) -> tuple[list[Gram], list[Gram]]:
+        """The grams of a sentence that have a weight: spam's, and letters'."""
+        of, firsts, seconds, notable = self.of, self._firsts, self._seconds, self._notable
+        spam: list[Gram] = []
+        person: list[Gram] = []
         before = BEGIN
-        for index in range(sentence.first, sentence.last):
-            word = shapes[index]
-            if word in of:
-                found.append(Gram(word, index, index + 1))
-            if word in seconds and before in firsts:
-                pair = f"{before} {word}"
-                if pair in of:
-                    found.append(Gram(pair, index if before == BEGIN else index - 1, index + 1))
+        index = sentence.first
+        for word in view.shapes[index : sentence.last]:
+            if word in notable:
+                if word in of:
+                    (spam if of[word] > 0 else person).append(Gram(word, index, index + 1))
+                if before in firsts and word in seconds:
+                    pair = f"{before} {word}"
+                    if pair in of:
+                        at = index if before == BEGIN else index - 1
+                        (spam if of[pair] > 0 else person).append(Gram(pair, at, index + 1))
             before = word
-        if before in firsts and f"{before} {END}" in of:
-            found.append(Gram(f"{before} {END}", sentence.last - 1, sentence.last))
-        return found
+            index += 1
+        if before in firsts and (pair := f"{before} {END}") in of:
+            (spam if of[pair] > 0 else person).append(Gram(pair, sentence.last - 1, sentence.last))
+        return spam, person
 
 
 def share(count: int) -> float:
     """How often the first `count` words of a lexicon count together: 1, 1.5, 1.83, …, 2.45."""
-    return sum(1 / place for place in range(1, min(count, 6) + 1))
+    return _SHARES[min(count, len(_SHARES) - 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ from outreach.guidance.language import Language
 from outreach.guidance.phrases import Hit
 from outreach.guidance.report import Context, Fix
 from outreach.guidance.view import View
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 @dataclass(slots=True)
@@ -34,24 +37,25 @@ class Reading:
     `hits` is every phrase of the language that stands in the text. `clean_sentences` are those in
     which no phrase is warned of: only these can earn praise or answer for the letter as a whole, so
     that a sentence of spam which is added to a letter cannot make it look better. `clean_starts`
-    are their first tokens.
+    are their first tokens. `strange` is every letter and figure beyond ASCII, as often as it stands
+    there: hardly a letter has any, so rules that look for disguises or other scripts ask it first.
     """
 
     def __init__(self, text: str, context: Context, language: Language) -> None:
         self.text = text
         self.context = context
         self.language = language
+        self.strange = (
+            "" if text.isascii() else "".join(filter(str.isalnum, _NOT_ASCII.findall(text)))
+        )
         self.view = view = View(text, language.knows)
         self.hits = tuple(language.book.hits(view))
         self._by_family: dict[str, list[Hit]] = {}
+        spoilt: set[int | None] = set()
         for hit in self.hits:
             self._by_family.setdefault(hit.family, []).append(hit)
-        spoilt = {
-            view.sentence_at(view.tokens[hit.first].start)
-            for family, hits in self._by_family.items()
-            if family in language.warnings
-            for hit in hits
-        }
+            if hit.family in language.warnings:
+                spoilt.add(view.sentence_at(view.tokens[hit.first].start))
         self.clean_sentences = [
             sentence for index, sentence in enumerate(view.sentences) if index not in spoilt
         ]

@@ -18,6 +18,7 @@ _SIGNED = re.compile(
     r"(?:[\^*~/_]|[-\u2013\u2014]{1,2} ?)(?P<name>[A-Z][A-Za-z.]{0,15}(?: [A-Z][a-z]{1,15})?)\W{0,3}\Z"
     r"|(?:\A|[.!?,)\n]\s{0,5})(?P<alone>[A-Z][a-z]{1,15})\W{0,2}\Z"
 )
+_MAY_BE_SIGNED = re.compile(r"[A-Z][A-Za-z.]{0,15}\W{0,3}\Z")
 _TAIL = 60
 
 
@@ -51,7 +52,7 @@ def reading_ease(reading: Reading) -> Iterator[Mark]:
     words = [token.word for token in reading.view.tokens if token.word.isalpha()]
     if len(words) < _WORDS_TO_JUDGE:
         return
-    syllables = sum(_syllables(word) for word in words)
+    syllables = sum(map(_syllables, words))
     ease = (
         206.835
         - 1.015 * len(words) / max(1, len(reading.view.sentences))
@@ -71,7 +72,7 @@ def signature(reading: Reading) -> Iterator[Mark]:
     """A name or initials at the end: somebody signs."""
     text = reading.text.rstrip()
     at = max(0, len(text) - _TAIL)
-    match = _SIGNED.search(text, at)
+    match = _SIGNED.search(text, at) if _MAY_BE_SIGNED.search(text, at) else None
     if match is None or not reading.view.sentences:
         return
     group = "name" if match.group("name") else "alone"

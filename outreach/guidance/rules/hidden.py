@@ -46,9 +46,9 @@ def invisible_characters(reading: Reading) -> Iterator[Mark]:
 
 def look_alike_letters(reading: Reading) -> Iterator[Mark]:
     """Words with letters of another script or style that pass for Latin ones."""
-    text = reading.text
-    if text.isascii():
+    if not reading.strange:
         return
+    text = reading.text
     east_asian = _EAST_ASIAN.search(text) is not None
     foreign_words = []
     plain_latin = plain_foreign = False

@@ -22,7 +22,6 @@ _BROKEN = re.compile(
     r"|\bhxxps?://\S{1,200}",
     re.IGNORECASE,
 )
-_MAY_BE_BROKEN = re.compile(r"[\[(](?:\.|dot)[\])]| dot |hxxp", re.IGNORECASE)
 _LABEL = re.compile(r"[^.\-]+")
 _SHORT_NAME = 4
 
@@ -30,6 +29,8 @@ _SHORT_NAME = 4
 def links(reading: Reading) -> Iterator[Mark]:
     """Shortened, disguised, imitating, tracking, unexplained, several, or nothing else."""
     found = reading.view.links
+    if not found:
+        return
     for link in found:
         yield from _one(reading, link)
     for link in found[1:]:
@@ -37,16 +38,21 @@ def links(reading: Reading) -> Iterator[Mark]:
     said = [token for sentence in reading.clean_sentences for token in reading.view.words(sentence)]
     if said and all(token.word == "#link" for token in said):
         yield Mark("link.only", found[0].start, found[0].end)
-    elif found:
+    else:
         yield from _bare(reading)
 
 
 def broken_links(reading: Reading) -> Iterator[Mark]:
     """An address written so that filters do not see it: 'site[.]com'."""
-    if not _MAY_BE_BROKEN.search(reading.text):
+    if not _may_be_broken(reading.text):
         return
     for match in _BROKEN.finditer(reading.text):
         yield Mark("hidden.broken-link", match.start(), match.end())
+
+
+def _may_be_broken(text: str) -> bool:
+    lower = text.lower()
+    return "dot" in lower or "[." in lower or "(." in lower or "hxxp" in lower
 
 
 def _one(reading: Reading, link: Link) -> Iterator[Mark]:

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 
 from outreach.guidance.rules.base import Mark, Reading
 
-_CARD = re.compile(r"(?<![\d.,+])\d(?:[ -]?\d){12,18}(?![\d])")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)")
+# What stands before is looked at after the first character: so a search can jump to where that stands.
+_CARD = re.compile(r"\d(?<![\d.,+]\d)(?:[ -]?\d){12,18}(?![\d])")
+_IBAN = re.compile(
+    r"[A-Z](?<![A-Za-z0-9][A-Z])[A-Z]\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)"
+)
 _PHONE = re.compile(r"(?<![\w.,/-])(?:\+|00|\(0|0|\()?\d(?:[ ().-]{0,2}\d){7,14}(?![\w/])")
-_MANY_DIGITS = re.compile(r"\d\W{0,2}\d")
+_MANY_DIGITS = re.compile(r"\d(?:[ ().-]{0,2}\d){7}")
+"""What a card's number and a phone's hold."""
 _CARD_DIGITS = range(13, 20)
 _PHONE_DIGITS = range(9, 16)
 
@@ -21,28 +25,27 @@ def personal_data(reading: Reading) -> Iterator[Mark]:
     for token in reading.view.tokens if "@" in text else ():
         if token.word == "#mail":
             yield Mark("personal.mail", token.start, token.end)
-    if not _MANY_DIGITS.search(text):
-        return
-    taken: list[tuple[int, int]] = []
-    for match in _CARD.finditer(text):
+    many_digits = _MANY_DIGITS.search(text) is not None
+    # Places in sets: a letter may be nothing but numbers, and each is held against all the others.
+    taken: set[int] = set()
+    for match in _CARD.finditer(text) if many_digits else ():
         digits = "".join(char for char in match.group() if char.isdigit())
         if len(digits) in _CARD_DIGITS and _luhn(digits):
-            taken.append(match.span())
+            taken.update(range(*match.span()))
             yield Mark("personal.card", *match.span())
     for match in _IBAN.finditer(text):
         if _iban(match.group()):
-            taken.append(match.span())
+            taken.update(range(*match.span()))
             yield Mark("personal.account", *match.span())
+    if not many_digits:
+        return
+    linked = {place for link in reading.view.links for place in range(link.start, link.end)}
     for match in _PHONE.finditer(text):
         start, end = match.span()
         count = sum(char.isdigit() for char in match.group())
-        inside = any(low < end and start < high for low, high in taken)
-        if count in _PHONE_DIGITS and not inside and not _in_link(reading, start):
+        free = start not in linked and taken.isdisjoint(range(start, end))
+        if count in _PHONE_DIGITS and free:
             yield Mark("personal.phone", start, end)
-
-
-def _in_link(reading: Reading, offset: int) -> bool:
-    return any(link.start <= offset < link.end for link in reading.view.links)
 
 
 def _luhn(digits: str) -> bool:

@@ -11,19 +11,29 @@ from outreach.guidance.rules.base import Mark, Reading
 
 # A sentence may have this many words around a phrase and still say nothing but the phrase.
 _WORDS_AROUND = 1
-_PREMIUM_NUMBER = re.compile(r"(?<![\d+])0(?:8[0457]|9\d)\d ?\d{3} ?\d{3,4}(?!\d)")
+# What stands before is looked at after the first character: so a search can jump to where that stands.
+_BEGINS = r"(?<!\w.)"
+_PREMIUM_NUMBER = re.compile(r"0(?<![\d+]0)(?:8[0457]|9\d)\d ?\d{3} ?\d{3,4}(?!\d)")
 _MAY_BE_PRINT = re.compile(r"[\d&]")
+_SMALL_PRINT = re.compile(
+    r"\d{1,2}[05] ?p(?:/| ?per ?| ?a ?|pm|/?m)(?:min|msg|text|txt|wk|week|sms|day|call)?\b"
+    r"|[\u00a3g](?:(?<=\u00a3)|bp ?)\d(?:\.\d\d)? ?(?:/|per ?|pw|p/w|a )"
+    r"(?:wk|week|msg|min|day|text|month|mnth)?\b"
+    rf"|[tr]{_BEGINS}(?:(?<=t)e?xt|(?<=r)e?ply) (?:[\w\"\'*]{{1,15}} ){{1,3}}to \d{{4,6}}\b"
+    rf"|p{_BEGINS}\.?o\.? ?box ?\w|t{_BEGINS} ?(?:&|and|n) ?c'?s?\b"
+    rf"|1{_BEGINS}[68] ?(?:\+|yrs|only\b|&? ?over\b)"
+    rf"|[stmc]{_BEGINS}(?:(?<=s)top|(?<=t)e?xt|(?<=m)(?:sg|obile)|(?<=c)all)\d{{4,6}}\b"
+    rf"|m{_BEGINS}sg rcvd?\b|s{_BEGINS}td rates?\b"
+)
+# Small print holds one of these: its own figures, or its own words.
+_FIGURES_OF_PRINT = re.compile(r"\d(?:(?<=[05]) ?p|(?<=1)[68]|(?<=[ptgle]\d)|(?<=to \d))")
+_TERMS = re.compile(r"t ?(?:and|n) ?c")
+_WORDS_OF_PRINT = ("&", "\u00a3", "gbp", "box", "msg rc", "std rate")
+# And one of these; an hour ("8:00 pm") holds none.
 _SIGNS_OF_PRINT = (
     "0p", "5p", "\u00a3", "gbp", "txt", "text", "rply", "reply", "box", "&", "t and c", "16", "18",
     "stop", "msg", "call", "mobile", "std",
 )  # fmt: skip
-_SMALL_PRINT = re.compile(
-    r"\d{1,2}[05] ?p(?:/| ?per ?| ?a ?|pm|/?m)(?:min|msg|text|txt|wk|week|sms|day|call)?\b"
-    r"|(?:\u00a3|gbp ?)\d(?:\.\d\d)? ?(?:/|per ?|pw|p/w|a )(?:wk|week|msg|min|day|text|month|mnth)?\b"
-    r"|\b(?:txt|text|rply|reply) (?:[\w\"\'*]{1,15} ){1,3}to \d{4,6}\b|\bp\.?o\.? ?box ?\w"
-    r"|\bt ?(?:&|and|n) ?c'?s?\b|\b1[68] ?(?:\+|yrs|only\b|&? ?over\b)"
-    r"|\b(?:stop|txt|text|msg|call|mobile)\d{4,6}\b|\bmsg rcvd?\b|\bstd rates?\b",
-)
 
 
 def phrases(reading: Reading) -> Iterator[Mark]:
@@ -61,10 +71,18 @@ def premium_numbers(reading: Reading) -> Iterator[Mark]:
     if len(small) != len(reading.text):
         # A letter that lower case makes two of; the places would not be the text's.
         small = reading.text
-    if not any(sign in small for sign in _SIGNS_OF_PRINT):
+    if not _may_hold_print(small) or not any(sign in small for sign in _SIGNS_OF_PRINT):
         return
     for match in _SMALL_PRINT.finditer(small):
         yield Mark("money.premium-rate", match.start(), match.end())
+
+
+def _may_hold_print(small: str) -> bool:
+    return (
+        _FIGURES_OF_PRINT.search(small) is not None
+        or _TERMS.search(small) is not None
+        or any(words in small for words in _WORDS_OF_PRINT)
+    )
 
 
 def stop_line(reading: Reading) -> Iterator[Mark]:

@@ -25,7 +25,7 @@ _WORDS_IN_A_RUN = 3
 
 def capitals(reading: Reading) -> Iterator[Mark]:
     """Several words in a row in capitals, or one that is known from shouting."""
-    if reading.text.isascii() and not _CAPITALS.search(reading.text):
+    if not reading.strange and not _CAPITALS.search(reading.text):
         return
     run: list[Token] = []
     for token in reading.view.tokens:

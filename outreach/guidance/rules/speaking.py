@@ -16,15 +16,17 @@ def speaking(reading: Reading) -> Iterator[Mark]:
 
     The brand's own name counts as the sender's.
     """
-    lists = reading.language.lists
+    are_ours, are_yours = reading.language.lists["ours"], reading.language.lists["yours"]
     brand = _words_of(reading.context.brand or "")
+    begins_brand = brand[0] if brand else ""
     ours, yours = [], []
     for sentence in reading.clean_sentences:
         words = reading.view.words(sentence)
         for index, token in enumerate(words):
-            if token.word in lists["yours"]:
+            word = token.word
+            if word in are_yours:
                 yours.append(token)
-            elif token.word in lists["ours"] or _stands(brand, words, index):
+            elif word in are_ours or (word == begins_brand and _stands(brand, words, index)):
                 ours.append(token)
     if len(ours) >= _OURS_AT_LEAST and not yours:
         yield Mark("speaking.at", ours[0].start, ours[0].end, values={"count": len(ours)})
@@ -39,11 +41,7 @@ def _words_of(brand: str) -> list[str]:
 
 def _stands(brand: list[str], words: list[Token], index: int) -> bool:
     """Whether the brand's name stands at words[index:]."""
-    return (
-        bool(brand)
-        and words[index].word == brand[0]
-        and brand == [token.word for token in words[index : index + len(brand)]]
-    )
+    return brand == [token.word for token in words[index : index + len(brand)]]
 
 
 def asking(reading: Reading) -> Iterator[Mark]:

@@ -25,13 +25,13 @@ _STILL = ("greeting.name", "greeting.other-name")
 
 def other_tongue(reading: Reading) -> str | None:
     """The name of the language if it is not the one the rules are for."""
-    text = reading.text
-    if not text.isascii():
-        letters = [char for char in text if char.isalpha()]
-        foreign = sum(char >= _LATIN_ENDS and look_alike(char) is None for char in letters)
-        if letters and foreign >= _LETTERS_OF_IT * len(letters):
-            return _OTHER_SCRIPT
-    words = {token.word for token in reading.view.tokens}
+    foreign = sum(
+        char >= _LATIN_ENDS and char.isalpha() and look_alike(char) is None
+        for char in reading.strange
+    )
+    if foreign and foreign >= _LETTERS_OF_IT * sum(map(str.isalpha, reading.text)):
+        return _OTHER_SCRIPT
+    words = set(reading.view.spoken)
     if len(words) < _WORDS_TO_JUDGE:
         return None
     own = len(words & reading.language.function_words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from outreach.guidance.rules.base import Mark, Reading
-from outreach.guidance.words import Gram, Weights, share
+from outreach.guidance.words import Gram, share
 
 FITTED_SPAM, FITTED_PERSON = "words.often-spam", "words.often-letters"
 WORTH_TELLING = 0.3
@@ -19,40 +19,47 @@ def lexicons(reading: Reading) -> Iterator[Mark]:
 
     One such word says nothing; they are told from the second different one in a letter on.
     """
-    found = _in_lexicons(reading)
-    for rule, by_sentence in found.items():
-        seen: set[str] = set()
-        if len({gram.name for grams_ in by_sentence for gram in grams_}) < _WORDS_THAT_SAY:
+    view, lexicon = reading.view, reading.language.lexicon
+    shapes = view.shapes
+    places = [index for index, word in enumerate(shapes) if word in lexicon]
+    if len(places) < _WORDS_THAT_SAY:
+        return
+    for rule, by_sentence in _by_rule(reading, places).items():
+        if len({shapes[index] for here in by_sentence for index in here}) < _WORDS_THAT_SAY:
             continue
-        for grams_ in by_sentence:
-            before = len(seen)
-            new = [gram for gram in grams_ if gram.name not in seen]
-            seen.update(gram.name for gram in new)
-            added = share(len(seen)) - share(before)
-            if added > 0:
-                yield _mark(reading, rule, new, amount=round(added, 6))
-
-
-def _in_lexicons(reading: Reading) -> dict[str, list[list[Gram]]]:
-    """By rule, the words of its lexicon sentence by sentence."""
-    lexicon, praise, clean = (
-        reading.language.lexicon,
-        reading.language.praise,
-        reading.clean_starts,
-    )
-    shapes = reading.view.shapes
-    found: dict[str, list[list[Gram]]] = {}
-    for sentence in reading.view.sentences:
-        here: dict[str, list[Gram]] = {}
-        for index in range(sentence.first, sentence.last):
-            word = shapes[index]
-            if word not in lexicon:
+        seen: set[str] = set()
+        for here in by_sentence:
+            new = [index for index in here if shapes[index] not in seen]
+            if not new:
                 continue
-            for rule in lexicon[word]:
-                if rule not in praise or sentence.first in clean:
-                    here.setdefault(rule, []).append(Gram(word, index, index + 1))
-        for rule, grams_ in here.items():
-            found.setdefault(rule, []).append(grams_)
+            before = share(len(seen))
+            seen.update([shapes[index] for index in new])
+            added = share(len(seen)) - before
+            if added > 0:
+                runs = [(index, index + 1) for index in new]
+                yield _mark(reading, rule, runs, amount=round(added, 6))
+
+
+def _by_rule(reading: Reading, places: list[int]) -> dict[str, list[list[int]]]:
+    """By rule, the places of its lexicon's words sentence by sentence."""
+    lexicon, praise = reading.language.lexicon, reading.language.praise
+    view, clean = reading.view, reading.clean_starts
+    sentences = iter(view.sentences)
+    sentence = next(sentences)
+    found: dict[str, list[list[int]]] = {}
+    reached: dict[str, int] = {}
+    for index in places:
+        while index >= sentence.last:
+            sentence = next(sentences)
+        first = sentence.first
+        for rule in lexicon[view.shapes[index]]:
+            if rule in praise and first not in clean:
+                continue
+            if reached.get(rule) == first:
+                found[rule][-1].append(index)
+            else:
+                found.setdefault(rule, []).append([index])
+                reached[rule] = first
     return found
 
 
@@ -61,50 +68,49 @@ def fitted(reading: Reading) -> Iterator[Mark]:
 
     A sentence in which they come to little is passed over: that is noise, not a reason.
     """
-    weights = reading.language.words
+    view, weights = reading.view, reading.language.words
     seen: set[str] = set()
-    for sentence in reading.view.sentences:
-        found = weights.found(reading.view, sentence)
-        if not found:
-            continue
-        spam = [gram for gram in found if weights.of[gram.name] > 0]
-        yield from _told(reading, FITTED_SPAM, spam, weights, seen)
-        if sentence.first in reading.clean_starts:
-            person = [gram for gram in found if weights.of[gram.name] < 0]
-            yield from _told(reading, FITTED_PERSON, person, weights, seen)
+    for sentence in view.sentences:
+        spam, person = weights.found(view, sentence)
+        if spam and (mark := _told(reading, FITTED_SPAM, spam, seen)):
+            yield mark
+        if person and sentence.first in reading.clean_starts:
+            mark = _told(reading, FITTED_PERSON, person, seen)
+            if mark:
+                yield mark
 
 
-def _told(
-    reading: Reading, rule: str, found: list[Gram], weights: Weights, seen: set[str]
-) -> Iterator[Mark]:
+def _told(reading: Reading, rule: str, found: list[Gram], seen: set[str]) -> Mark | None:
+    """The mark on what a sentence holds of one kind, if that is worth telling and is new."""
+    of = reading.language.words.of
+    # With what stands there twice counted twice, which the next lines do not.
+    if abs(sum([of[gram.name] for gram in reversed(found)])) < WORTH_TELLING:
+        return None
     once = {gram.name: gram for gram in reversed(found)}
-    if abs(sum(weights.of[name] for name in once)) < WORTH_TELLING:
-        return
+    if abs(sum([of[name] for name in once])) < WORTH_TELLING:
+        return None
     new = [gram for name, gram in once.items() if name not in seen]
     seen.update(once)
-    weight = round(sum(weights.of[gram.name] for gram in new), 6)
-    if weight:
-        yield _mark(reading, rule, new, weight=weight)
+    weight = round(sum([of[gram.name] for gram in new]), 6)
+    return _mark(reading, rule, _runs(new), weight=weight) if weight else None
 
 
 def _mark(
     reading: Reading,
     rule: str,
-    found: list[Gram],
+    runs: list[tuple[int, int]],
     *,
     amount: float | None = None,
     weight: float | None = None,
 ) -> Mark:
-    tokens = reading.view.tokens
-    runs = _runs(found)
-    start, end = tokens[runs[0][0]].start, tokens[runs[-1][1] - 1].end
-    listed = ", ".join(
-        f"“{reading.text[tokens[first].start : tokens[last - 1].end]}”"
-        for first, last in runs[:_NAMED_MOST]
-    )
-    if len(runs) > _NAMED_MOST:
-        listed += f" and {len(runs) - _NAMED_MOST} more"
-    return Mark(rule, start, end, values={"listed": listed}, amount=amount, weight=weight)
+    """A mark over all words at tokens[first:last] of `runs`, which names them."""
+    tokens, text = reading.view.tokens, reading.text
+    spans = [(tokens[first].start, tokens[last - 1].end) for first, last in runs]
+    listed = ", ".join([f"“{text[start:end]}”" for start, end in spans[:_NAMED_MOST]])
+    if len(spans) > _NAMED_MOST:
+        listed += f" and {len(spans) - _NAMED_MOST} more"
+    values = {"listed": listed}
+    return Mark(rule, spans[0][0], spans[-1][1], values=values, amount=amount, weight=weight)
 
 
 def _runs(found: list[Gram]) -> list[tuple[int, int]]:
