@@ -2,9 +2,9 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -143,9 +143,11 @@ def test_a_thousand_letters_take_less_than_three_seconds():
         json.dumps({"id": n, "text": f"Hi Maria, print {n} is dry. Check out my site bit.ly/x{n}!"})
         for n in range(1000)
     ]
-    began = time.monotonic()
+    # The processor's time of that process, start-up and all: a busy machine does not count.
+    began = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = run("\n".join(lines).encode())
-    took = time.monotonic() - began
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == list(range(1000))
     assert took < 3
 
