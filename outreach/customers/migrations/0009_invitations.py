@@ -233,6 +233,12 @@ class Migration(migrations.Migration):
                 name="they_follow_we_do_not",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="permission",
+            constraint=models.UniqueConstraint(
+                fields=("workspace", "id"), name="permission_in_workspace"
+            ),
+        ),
         migrations.AddField(
             model_name="heardmessage",
             name="workspace",
@@ -365,6 +371,12 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="historyrun",
             constraint=models.UniqueConstraint(
+                fields=("workspace", "id"), name="history_in_workspace"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="historyrun",
+            constraint=models.UniqueConstraint(
                 condition=models.Q(("state__in", ("waiting", "running"))),
                 fields=("x_account",),
                 name="one_open_history_an_account",
@@ -424,5 +436,7 @@ class Migration(migrations.Migration):
         same_workspace("customers_invitation", "x_account_id", "x_xaccount"),
         same_workspace("customers_optin", "invitation_id", "customers_invitation"),
         same_workspace("customers_optin", "customer_id", "customers_customer"),
+        same_workspace("customers_heardmessage", "permission_id", "customers_permission"),
         same_workspace("customers_historyrun", "x_account_id", "x_xaccount"),
+        same_workspace("customers_historyperson", "run_id", "customers_historyrun"),
     ]

@@ -115,6 +115,7 @@ class HistoryRun(Run):
 
     class Meta(Run.Meta):
         constraints = [
+            models.UniqueConstraint(fields=["workspace", "id"], name="history_in_workspace"),
             models.UniqueConstraint(
                 fields=["x_account"],
                 condition=Q(state__in=("waiting", "running")),
@@ -129,6 +130,11 @@ class HistoryRun(Run):
                 name="history_waiting",
             ),
         ]
+
+    @property
+    def tenth(self) -> int:
+        """Percent read, in tens: what is worth saying aloud."""
+        return (self.percent or 0) // 10 * 10
 
     def __str__(self) -> str:
         return f"history {self.pk} of account {self.x_account_id}"

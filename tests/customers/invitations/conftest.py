@@ -67,7 +67,7 @@ def received(
     moment = at or now()
     message = {"target": {"recipient_id": str(to)}, "sender_id": str(sender)}
     user = {"id": str(sender), "name": name, "username": handle}
-    payload = {
+    payload: dict[str, Any] = {
         "direct_message_events": [
             {
                 "type": "message_create",
