@@ -65,8 +65,8 @@ def received(
     dm = dm or 9_000_000 + factories.unique()
     to = to or house.account.x_user_id
     moment = at or now()
-    message = {"target": {"recipient_id": str(to)}, "sender_id": str(sender)}
-    user = {"id": str(sender), "name": name, "username": handle}
+    message: dict[str, Any] = {"target": {"recipient_id": str(to)}, "sender_id": str(sender)}
+    user: Any = {"id": str(sender), "name": name, "username": handle}
     payload: dict[str, Any] = {
         "direct_message_events": [
             {
