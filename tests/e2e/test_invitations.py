@@ -132,3 +132,23 @@ def test_the_last_30_days_are_read_at_the_price_that_was_shown(visit):
 
     assert wait_until(ended, SECONDS)
     look_at(sam.page, "a history that was read")
+
+
+def test_who_is_followed_back_leaves_the_list(jo, visit, outreach):
+    jo.goto("customers/follow-back/")
+    row = jo.page.locator("tbody tr").last
+    handle = row.locator("td.who small").inner_text().removeprefix("@")
+    name = row.locator("a.row-link").inner_text()
+    assert handle != "adeola_prints"  # who another test needs as somebody not followed
+    phone = visit()
+    phone.page.goto(row.locator("td.acts a").get_attribute("href") or "")
+    look_at(phone.page, "the phone, asked to follow")
+    phone.page.get_by_role("link", name=re.compile(f"@{cast.HANDLE}")).click()
+    phone.button(f"Follow {name}").click()
+    expect(phone.button(f"Stop following {name}")).to_be_visible()
+
+    def gone() -> bool:
+        jo.goto("customers/follow-back/")
+        return jo.page.locator("tbody", has_text=f"@{handle}").count() == 0
+
+    assert wait_until(gone, SECONDS)

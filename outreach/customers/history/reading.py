@@ -123,6 +123,9 @@ def work(run_id: int) -> None:
 def _step(run_id: int, token: uuid.UUID) -> bool:
     """One step; whether there is another one now."""
     run = HistoryRun.everywhere.select_related("x_account").get(pk=run_id)
+    if run.cancel_asked:  # while X kept us waiting
+        _end(run, token, RunState.CANCELLED)
+        return False
     try:
         if run.x_account.state == AccountState.DISCONNECTED:
             raise _Over(f"@{run.x_account.handle} is not connected any more.")
@@ -371,7 +374,7 @@ def _after_an_error(run: HistoryRun, token: uuid.UUID, error: XError) -> None:
     """Wait where waiting may help; begin anew where X forgot the page; else fail in words."""
     if isinstance(error, LimitedUntil):
         until = error.until or now() + LIMIT_OPENS
-        _wait(run, token, until, "X’s limit of 15 calls in 15 minutes is used up.", tries=0)
+        _wait(run, token, until, "X’s limit for these calls is used up.", tries=0)
     elif isinstance(error, TryLater | NotCalled | TokenRefused):
         if run.tries >= MOST_TRIES:
             words = "X did not answer for too long. Read again later; what was read costs nothing more today."

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from outreach.audit.models import AuditDetail, AuditEvent
 from outreach.customers import actions as customers
@@ -120,6 +123,35 @@ def test_the_word_means_the_invitation_of_the_account_that_was_written_to(house,
     invited(other)
     tell("fox")
     assert permissions()[0][0] == "wrote_to_us"
+
+
+def test_a_stranger_who_writes_to_two_accounts_at_once_is_one_customer(house):
+    other = factories.account(house.workspace)
+    told = {
+        account: received(house, "hello", to=account.x_user_id)
+        for account in (house.account, other)
+    }
+    for account, event in told.items():
+        events.store(account.app_id, [replace(event, user_id=account.x_user_id)], Via.STREAM)
+    ready = threading.Barrier(2)
+
+    def handle(account_id: int) -> None:
+        try:
+            ready.wait(10)
+            events.handle(account_id)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=handle, args=(account.pk,)) for account in told]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert Customer.everywhere.get().x_user_id == PERSON
+    assert {place for _, place, _ in permissions()} == {
+        f"a message to @{account.handle}" for account in told
+    }
+    assert ActivityEvent.objects.exclude(failure="").count() == 0
 
 
 def test_a_closed_word_means_nothing_unless_it_was_sent_while_it_was_open(house, tell):

@@ -166,7 +166,7 @@ def test_a_limit_puts_it_off_until_it_opens(sandbox, house):
     run = read(house)
     assert (run.state, run.done, run.all_read) == (RunState.RUNNING, 100, False)
     assert timedelta(minutes=14) < run.look_at - now() < timedelta(minutes=16)
-    assert run.waits_for == "X’s limit of 15 calls in 15 minutes is used up."
+    assert run.waits_for == "X’s limit for these calls is used up."
     assert given() == {}
     tasks.tick()  # not before then
     run.refresh_from_db()
@@ -300,6 +300,27 @@ def test_one_that_is_worked_on_ends_after_the_page(sandbox, house, monkeypatch):
     run.refresh_from_db()
     assert (run.state, run.done) == (RunState.CANCELLED, 100)
     assert (HistoryPerson.everywhere.count(), given()) == (0, {})
+
+
+def test_one_cancelled_while_x_kept_it_waiting_asks_x_nothing_more(sandbox, house, monkeypatch):
+    written(sandbox, "hello")
+    sandbox.set_faults({"endpoint": "dm_events", "fault": "error_before"})
+    run = begun(house)
+    real = reading.reading
+
+    def meanwhile(account, call):
+        actions.cancel(house.administrator, run.pk)
+        return real(account, call)
+
+    monkeypatch.setattr(reading, "reading", meanwhile)
+    reading.work(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.cancel_asked) == (RunState.RUNNING, True)
+    sandbox.set_faults()
+    HistoryRun.everywhere.update(look_at=now())
+    tasks.tick()
+    run.refresh_from_db()
+    assert (run.state, spent()) == (RunState.CANCELLED, {})
 
 
 def test_another_is_not_begun_beside_one(sandbox, house):
