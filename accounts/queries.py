@@ -38,6 +38,19 @@ def reviewers_beside(scope: Scope, user_id: int) -> int:
     )
 
 
+def member_or_administrator(workspace_id: int, user_id: int) -> int:
+    """The user's id while they are a member, else that of who administers the workspace longest."""
+    members = Membership.objects.filter(workspace_id=workspace_id)
+    found = members.filter(user_id=user_id).values_list("user_id", flat=True).first()
+    if found is None:
+        found = (
+            members.filter(role=Role.ADMINISTRATOR)
+            .order_by("pk")
+            .values_list("user_id", flat=True)[0]
+        )
+    return int(found)
+
+
 def memberships_of(user: User) -> list[Membership]:
     """Every workspace the user is in, by name, each with its role."""
     return list(

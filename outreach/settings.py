@@ -104,6 +104,8 @@ _practice_app = {
     "X_CONSUMER_SECRET": "sandbox-consumer-secret",
 }
 _app = _practice_app if PRACTICE and not PRODUCTION else dict.fromkeys(_practice_app, "")
+# Where links for people lead: X's own site, or the sandbox's pages of the same addresses.
+X_SITE_URL = X_API_URL if PRACTICE else "https://x.com"
 X_CLIENT_ID = env.str("X_CLIENT_ID", default=_app["X_CLIENT_ID"])
 X_CLIENT_SECRET = env.str("X_CLIENT_SECRET", default=_app["X_CLIENT_SECRET"])
 X_BEARER_TOKEN = env.str("X_BEARER_TOKEN", default=_app["X_BEARER_TOKEN"])
@@ -186,6 +188,7 @@ INSTALLED_APPS = [
     "outreach.customers",
     "outreach.drafts",
     "outreach.delivery",
+    "outreach.inbox",
     "outreach.insights",
     "outreach.sandbox",
     "outreach.demo",
@@ -340,6 +343,8 @@ REFRESH_SECONDS = env.float("REFRESH_SECONDS", default=60.0)
 WARN_SECONDS = env.float("WARN_SECONDS", default=60.0)
 EVENT_SECONDS = env.float("EVENT_SECONDS", default=5.0)
 SUBSCRIBE_SECONDS = env.float("SUBSCRIBE_SECONDS", default=30.0)
+# Finds reading of histories that no wake-up announced, or whose worker died.
+HISTORY_SECONDS = env.float("HISTORY_SECONDS", default=5.0)
 COMPARE_SECONDS = env.float("COMPARE_SECONDS", default=600.0)
 
 
@@ -356,6 +361,7 @@ CELERY_BEAT_SCHEDULE = {
     "hand-on-events": _every(EVENT_SECONDS, "outreach.x.tasks.hand_on_waiting"),
     "subscribe-missing": _every(SUBSCRIBE_SECONDS, "outreach.x.tasks.subscribe_missing"),
     "compare-subscriptions": _every(COMPARE_SECONDS, "outreach.x.tasks.compare_subscriptions"),
+    "read-histories": _every(HISTORY_SECONDS, "outreach.customers.history.tasks.tick"),
     "seal-audit-events": _every(SEAL_SECONDS, "outreach.audit.tasks.seal"),
 }
 

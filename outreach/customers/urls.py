@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 
 from outreach.customers import views
 
@@ -8,4 +8,6 @@ urlpatterns = [
     path("customers/<int:customer_id>/", views.person, name="show"),
     path("customers/<int:customer_id>/permit/", views.permit, name="permit"),
     path("customers/<int:customer_id>/stop/", views.stop, name="stop"),
+    path("", include("outreach.customers.invitations.urls")),
+    path("", include("outreach.customers.history.urls")),
 ]

@@ -144,8 +144,11 @@ async def find(request: Request) -> Response:
 
 
 async def conversation(request: Request) -> Response:
-    """/phone/<handle>/with/<other>/: what two people wrote to each other."""
-    return _conversation_page(request)
+    """/phone/<handle>/with/<other>/: what two people wrote to each other.
+
+    `?text=` is a message that somebody began by a link.
+    """
+    return _conversation_page(request, text=request.query_params.get("text", "")[:LONGEST_TEXT])
 
 
 def _conversation_page(request: Request, status: int = 200, **context: Any) -> Response:

@@ -26,6 +26,7 @@ from outreach.sandbox import (
     control,
     desk,
     fault_acts,
+    intents,
     oauth,
     phone,
     problems,
@@ -37,7 +38,7 @@ from outreach.sandbox.transport import Protocol
 from outreach.sandbox.windows import DAY
 
 # Where people read answers; everywhere else programs do.
-PAGES = ("/phone/", consent.ADDRESS, desk.PAGES)
+PAGES = ("/phone/", consent.ADDRESS, desk.PAGES, intents.COMPOSE, intents.FOLLOW)
 
 
 async def home(request: Request) -> Response:
@@ -74,6 +75,7 @@ def make_app(state_file: Path) -> Starlette:
             *control.ROUTES,
             *desk.ROUTES,
             *phone.ROUTES,
+            *intents.ROUTES,
         ],
         lifespan=world,
         exception_handlers={HTTPException: _refused, Exception: _failed},

@@ -50,6 +50,22 @@ class SentEvent:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedDM:
+    """A DM that X says an account received; `text` as that of a SentEvent.
+
+    `handle` and `name` are the sender's, empty where X did not say.
+    """
+
+    dm_event_id: int
+    sender_id: int
+    recipient_id: int
+    text: str
+    created_at: datetime
+    handle: str
+    name: str
+
+
 def read(document: bytes, *, named_only: bool = False) -> list[Told] | None:
     """The events of a stream's line or a webhook's body; None where it holds none.
 
@@ -108,7 +124,7 @@ def _refuse(constant: str) -> float:
 
 def _storable(value: Any) -> Any:
     if isinstance(value, str):
-        return _UNSTORABLE.sub("�", value)
+        return storable(value)
     if isinstance(value, list):
         return [_storable(item) for item in value]
     if isinstance(value, dict):
@@ -147,6 +163,36 @@ def sent_dms_of(events: Iterable[ActivityEvent]) -> list[SentEvent]:
     return list(found.values())
 
 
+def received_dms_of(event: ActivityEvent) -> list[ReceivedDM]:
+    """The DMs that a dm.received event tells of, each once."""
+    items = event.payload.get("direct_message_events")
+    users = event.payload.get("users")
+    found: dict[int, ReceivedDM] = {}
+    for item in items if isinstance(items, list) else ():
+        # Received is written as sent is; only the ends are other ones.
+        told = _sent(item) if isinstance(item, dict) else None
+        sender = id_from(item["message_create"].get("sender_id")) if told is not None else None
+        if told is None or sender is None:
+            continue
+        user = users.get(str(sender)) if isinstance(users, dict) else None
+        received = ReceivedDM(
+            dm_event_id=told.dm_event_id,
+            sender_id=sender,
+            recipient_id=told.recipient_id,
+            text=told.text,
+            created_at=told.created_at,
+            handle=_said(user, "username"),
+            name=_said(user, "name"),
+        )
+        found.setdefault(received.dm_event_id, received)
+    return list(found.values())
+
+
+def storable(text: str) -> str:
+    """The text without what PostgreSQL cannot hold."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def told_at(told: Told) -> datetime | None:
     """When it happened by X's clock, for the kinds that say so: DMs and oauth.revoke."""
     event = ActivityEvent(kind=told.kind, payload=told.payload)
@@ -183,8 +229,17 @@ def _moment(milliseconds: object) -> datetime | None:
 
 
 def _user_id(user: object) -> int | None:
-    """A user's id: X's reference shows the user bare, its examples show it within `data`."""
+    return id_from(_user(user).get("id"))
+
+
+def _said(user: object, name: str) -> str:
+    value = _user(user).get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _user(user: object) -> dict[str, Any]:
+    """A user's fields: X's reference shows the user bare, its examples show it within `data`."""
     if not isinstance(user, dict):
-        return None
+        return {}
     inner = user.get("data")
-    return id_from((inner if isinstance(inner, dict) else user).get("id"))
+    return inner if isinstance(inner, dict) else user

@@ -17,6 +17,8 @@ from accounts.access import NEEDS, RANK, Act, Member, NotAllowed, action, member
 from accounts.models import Membership, Role
 from outreach.audit.models import AuditEvent
 from outreach.customers import actions as customers
+from outreach.customers.history import actions as history
+from outreach.customers.invitations import actions as invitations
 from outreach.delivery import actions as deliveries
 from outreach.drafts import actions as drafts
 from outreach.ground.scope import WorkspaceRow
@@ -56,6 +58,7 @@ NAMES = [name for _, name, _ in BELOW]
 
 def url_of(name: str, slug: str, number: int = 1) -> str:
     ids = ["draft_id", "revision_id", "customer_id", "account_id", "delivery_id", "app_id"]
+    ids += ["invitation_id", "run_id"]
     route = next(route for route, each, _ in BELOW if each == name)
     values = {each: number for each in ids if f"<int:{each}>" in route}
     return reverse(name, kwargs={"slug": slug} | values)
@@ -356,6 +359,19 @@ def everything():
     }
 
 
+def begun(house):
+    """An invitation, and the reading of a history."""
+    invitation = invitations.make(
+        house.marketer,
+        account_id=house.account.pk,
+        name="Ours",
+        place="here",
+        word="fox",
+        writer_id=house.marketer.user_id,
+    )
+    return invitation, history.start(house.administrator, house.account.pk, most=5)
+
+
 def test_no_action_touches_another_workspaces_rows(two):
     house, letter, other = two
     waiting = factories.submitted(house)
@@ -364,6 +380,7 @@ def test_no_action_touches_another_workspaces_rows(two):
     way = {"state": "state", "verifier": "verifier"}
     consent = connections.begin_consent(house.administrator, app_id=None, account_id=None, **way)
     draft, words, theirs = factories.draft(house), drafts.Words("Hi"), other.customer()
+    invitation, reading = begun(house)
     before, events = everything(), AuditEvent.objects.count()
     attempts = [
         lambda: drafts.start(boss, customer_id=letter.customer_id, x_account_id=other.account.pk),
@@ -389,6 +406,17 @@ def test_no_action_touches_another_workspaces_rows(two):
             place="",
             evidence="",
         ),
+        lambda: invitations.make(
+            boss,
+            account_id=house.account.pk,
+            name="Mine",
+            place="here",
+            word="heron",
+            writer_id=boss.user_id,
+        ),
+        lambda: invitations.close(boss, invitation.pk),
+        lambda: history.start(boss, house.account.pk, most=5),
+        lambda: history.cancel(boss, reading.pk),
         lambda: x.pause_account(boss, house.account.pk),
         lambda: x.resume_account(boss, house.account.pk),
         lambda: connections.begin_consent(boss, app_id=app.pk, account_id=None, **way),
@@ -416,6 +444,10 @@ def test_no_action_touches_another_workspaces_rows(two):
     assert set(MEMBER_ACTIONS) - takes_no_id == {
         "outreach.customers.actions.record_permission",
         "outreach.customers.actions.suppress",
+        "outreach.customers.history.actions.cancel",
+        "outreach.customers.history.actions.start",
+        "outreach.customers.invitations.actions.close",
+        "outreach.customers.invitations.actions.make",
         "outreach.delivery.actions.cancel",
         "outreach.delivery.actions.try_again",
         "outreach.drafts.actions.decide",
@@ -440,6 +472,7 @@ WITH_IDS = [name for route, name, _ in BELOW if "<int:" in route]
 
 def test_another_workspaces_row_is_not_there_through_any_address(two):
     house, letter, other = two
+    invitation, reading = begun(house)
     ids = {
         "draft_id": letter.revision.draft_id,
         "revision_id": letter.revision_id,
@@ -447,6 +480,8 @@ def test_another_workspaces_row_is_not_there_through_any_address(two):
         "account_id": house.account.pk,
         "delivery_id": letter.pk,
         "app_id": XApp.objects.get(workspace=house.workspace).pk,
+        "invitation_id": invitation.pk,
+        "run_id": reading.pk,
     }
     posted = {
         "text": "Hi",

@@ -23,6 +23,7 @@ LISTS = {
         "", "compose/", "compose/?state=rejected", "compose/new/", "compose/new/?q=nobody-at-all",
         "schedule/", "schedule/?state=unsure", "schedule/?state=sent", "schedule/?state=not-sent",
         "customers/", "customers/?filter=stopped", "customers/?q=nobody-at-all", "settings/x/",
+        "customers/invitations/", "customers/invitations/new/", "customers/follow-back/",
         "settings/guidance/",
     ),
     "ruth": ("", "review/", "settings/guidance/"),
@@ -48,7 +49,8 @@ REVIEWS = {"mended": "hannahberg", "disagreement": "gracewanjiru_", "own": "suni
 PEOPLE = {"mutual": "aishanoor_k", "stopped": "ingridsolheim", "unfollowed": "adeola_prints"}
 EMPTY = (
     "", "compose/", "compose/new/", "review/", "schedule/", "customers/", "settings/x/",
-    "settings/guidance/",
+    "settings/guidance/", "customers/invitations/", "customers/invitations/new/",
+    "customers/follow-back/",
 )  # fmt: skip
 # Error pages that no address leads to.
 ERRORS = ("400", "403_csrf", "405", "429", "500", "errors/x_not_answering")

@@ -6,8 +6,12 @@ import pytest
 from django.urls import reverse
 
 from outreach.customers.actions import suppress
+from outreach.customers.history import actions as history
+from outreach.customers.invitations import actions as invitations
+from outreach.customers.models import HistoryRun, Invitation, OptIn
 from outreach.drafts import actions as drafts
 from outreach.drafts.models import Decision
+from outreach.ground.clock import now
 from outreach.x.models import XApp
 from tests import factories
 from tests.accounts.test_access import BELOW
@@ -48,6 +52,21 @@ def two(house):
         draft = factories.draft(of, people[4])
         drafts.save(of.marketer, draft.pk, version=1, words=drafts.Words(words, word, word, word))
         suppress(of.marketer, people[4].pk, reason=f"said {word}")
+        of.customer(x_user_id=4005, name=f"Maria {word}", handle="m5", following=False)
+        invitation = invitations.make(
+            of.marketer,
+            account_id=of.account.pk,
+            name=word,
+            place=word,
+            word="fox",
+            writer_id=of.marketer.user_id,
+            starting_words=word,
+        )
+        OptIn.objects.create(
+            workspace=of.workspace, invitation=invitation, customer=people[0], at=now()
+        )
+        history.start(of.administrator, of.account.pk, most=5)
+        HistoryRun.everywhere.filter(workspace=of.workspace).update(waits_for=word)
         XApp.objects.create(workspace=of.workspace, name=f"App {word}", client_id=f"client-{word}")
     return house, other
 
@@ -63,6 +82,8 @@ def test_no_page_leaks(two):
         "customer_id": [customer.pk for customer in house.customers],
         "account_id": [house.account.pk],
         "delivery_id": Delivery.objects.of(house.marketer).values_list("pk", flat=True),
+        "invitation_id": Invitation.objects.of(house.marketer).values_list("pk", flat=True),
+        "run_id": HistoryRun.objects.of(house.marketer).values_list("pk", flat=True),
         "app_id": [XApp.objects.get(workspace=house.workspace).pk],
     }
     browser = factories.browser(house.administrator)
@@ -76,7 +97,7 @@ def test_no_page_leaks(two):
                 response = browser.get(url, query)
                 if response.status_code == 200:
                     shown += 1
-                    assert SECRET not in response.content.decode(), url
+                    assert SECRET.encode() not in response.content, url
                 if names or response.status_code != 200:
                     break
     assert shown > 30
@@ -90,6 +111,8 @@ def test_the_other_workspace_would_have_shown_it(two):
         "drafts:list",
         "drafts:queue",
         "customers:list",
+        "customers:invitations",
+        "customers:follow_back",
         "accounts:settings",
         "insights:today",
     ):

@@ -1,5 +1,12 @@
 """The rows of this room."""
 
+from outreach.customers.models.invitations import (
+    HeardMessage,
+    HistoryPerson,
+    HistoryRun,
+    Invitation,
+    OptIn,
+)
 from outreach.customers.models.people import Customer, Relationship
 from outreach.customers.models.permission import Basis, ContactPolicy, Permission, Suppression
 
@@ -7,6 +14,11 @@ __all__ = [
     "Basis",
     "ContactPolicy",
     "Customer",
+    "HeardMessage",
+    "HistoryPerson",
+    "HistoryRun",
+    "Invitation",
+    "OptIn",
     "Permission",
     "Relationship",
     "Suppression",

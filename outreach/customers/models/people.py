@@ -90,6 +90,13 @@ class Relationship(WorkspaceRow):
         constraints = [
             models.UniqueConstraint(fields=["x_account", "customer"], name="one_relationship"),
         ]
+        indexes = [
+            models.Index(
+                fields=["workspace", "-id"],
+                condition=models.Q(followed_by=True, following=False, reachable=True),
+                name="they_follow_we_do_not",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.x_account_id} and {self.customer_id}"

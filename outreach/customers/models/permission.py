@@ -32,6 +32,7 @@ class Permission(WorkspaceRow):
 
     class Meta(WorkspaceRow.Meta):
         constraints = [
+            models.UniqueConstraint(fields=["workspace", "id"], name="permission_in_workspace"),
             models.CheckConstraint(
                 condition=models.Q(basis__in=Basis.values), name="known_permission_basis"
             ),

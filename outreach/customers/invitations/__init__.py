@@ -1,0 +1,1 @@
+"""Invitations: a link and a QR code that have people write a word to the brand."""
