@@ -7,7 +7,13 @@ class CustomersConfig(AppConfig):
 
     def ready(self) -> None:
         from outreach.customers import following
+        from outreach.customers.erasing import telling
+        from outreach.customers.models import ErasureKey
+        from outreach.x import rotating
         from outreach.x.hooks import on_event
 
         for kind in (following.FOLLOW, following.UNFOLLOW):
             on_event(kind, following.heard_of_follow)
+        for kind in telling.KINDS:
+            on_event(kind, telling.heard_of_the_erased)
+        rotating.also(rotating.Kind("erasure key", ErasureKey.objects, ("key",)))

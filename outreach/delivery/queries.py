@@ -15,7 +15,7 @@ from accounts.access import Member
 from outreach.delivery.claim import allowed_at
 from outreach.delivery.models import IN_THE_AIR, Attempt, Delivery, DeliveryState, Outcome
 from outreach.drafts.models import Decision, Draft, DraftState, Review, Revision
-from outreach.drafts.queries import Tab, opening
+from outreach.drafts.queries import ERASED_WORDS, Tab, opening
 from outreach.ground.clock import now
 from outreach.ground.paging import Page, keyset
 
@@ -110,7 +110,7 @@ def rows(member: Member, deliveries: Iterable[Delivery]) -> list[DeliveryRow]:
             url=reverse("delivery:letter", args=[slug, delivery.revision.draft_id]),
             person=delivery.customer.name,
             handle=delivery.customer.handle,
-            opening=opening(delivery.text),
+            opening=opening(delivery.text or ERASED_WORDS),
             state=delivery.state,
             state_words=words_of(delivery),
             reason=delivery.reason,

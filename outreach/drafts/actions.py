@@ -11,6 +11,7 @@ from django.db.models import F
 from accounts import queries as people
 from accounts.access import Act, Member, NotAllowed, action
 from outreach.audit.actions import record
+from outreach.customers.erasing.queries import erased_among
 from outreach.customers.models import Customer
 from outreach.customers.queries import suppression_of
 from outreach.drafts import errors
@@ -58,10 +59,12 @@ def start(member: Member, *, customer_id: int, x_account_id: int) -> Draft:
     Raises Customer.DoesNotExist and XAccount.DoesNotExist for what is not of this workspace, and
     CannotBeWrittenTo for a suppressed person and one whom X was not asked about yet.
     """
-    customer = Customer.objects.of(member).get(pk=customer_id)
+    # Locked, so that a letter is begun before its person is erased, or not at all.
+    customer = Customer.objects.of(member).select_for_update(no_key=True).get(pk=customer_id)
     account = XAccount.objects.of(member).get(pk=x_account_id)
     _refuse_unknown(customer)
     _refuse_suppressed(member, customer)
+    _refuse_erased(member, customer)
     draft = Draft.objects.create(
         workspace_id=member.workspace_id,
         x_account=account,
@@ -148,6 +151,8 @@ def take_back(member: Member, draft_id: int) -> Draft:
         return draft
     if draft.state == DraftState.REJECTED:
         raise errors.NotEditable("This letter was rejected. Write a new one.")
+    if draft.state == DraftState.ERASED:
+        raise errors.NotEditable(GONE)
     was_approved = draft.state == DraftState.APPROVED
     if was_approved:
         approval_withdrawn(draft.pk, "Its author took it back to edit it.", member.user_id)
@@ -176,6 +181,10 @@ def decide(
     policy that is newer than their submission.
     """
     found = Revision.objects.of(member).get(pk=revision_id)
+    customers = Customer.objects.with_erased(member).select_for_update(no_key=True)
+    # Locked, so that a stop comes before the delivery is made, or after it and cancels it; and
+    # before the draft, as everywhere.
+    customer = customers.get(pk=found.customer_id) if decision == Decision.APPROVE else None
     draft = _lock(member, found.draft_id)
     # Read after the lock: another manager may have decided while this one waited.
     latest = draft.revisions.order_by("-number").first()
@@ -191,10 +200,7 @@ def decide(
         raise errors.CommentNeeded("Say what should change, or why it cannot go.")
     sided_with = _side(latest, decision, sided_with)
     report, version = None, latest.policy_version
-    if decision == Decision.APPROVE:
-        # Locked, so that a stop comes before the delivery is made, or after it and cancels it.
-        customers = Customer.objects.of(member).select_for_update(no_key=True)
-        customer = customers.get(pk=latest.customer_id)
+    if customer is not None:
         _refuse_suppressed(member, customer)
         report, version = _read_anew(member, latest, customer)
     review = Review.objects.create(
@@ -255,6 +261,7 @@ def undo_approval(member: Member, revision_id: int) -> Draft:
     return draft
 
 
+GONE = "This letter was erased with the person it was for."
 WORDS = ("words", "why_person", "why_now", "what_they_get", "send_at")
 AFTER = {
     Decision.APPROVE: DraftState.APPROVED,
@@ -271,6 +278,8 @@ def _lock_own(member: Member, draft_id: int) -> Draft:
     """The member's own draft, locked and editable."""
     draft = _lock(member, draft_id)
     _refuse_others(member, draft)
+    if draft.state == DraftState.ERASED:
+        raise errors.NotEditable(GONE)
     if not draft.is_editable:
         raise errors.NotEditable(
             f"This letter is {draft.get_state_display().lower()}. Take it back to edit it."
@@ -295,6 +304,15 @@ def _refuse_suppressed(member: Member, customer: Customer) -> None:
     if suppression:
         raise errors.CannotBeWrittenTo(
             f"{customer.name} must not be written to: {suppression.reason}"
+        )
+
+
+def _refuse_erased(member: Member, customer: Customer) -> None:
+    """A second wall: whoever was erased should not have become a customer again."""
+    assert customer.x_user_id is not None  # refused before
+    if erased_among(member.workspace_id, [customer.x_user_id]):
+        raise errors.CannotBeWrittenTo(
+            "This person was erased here and must not be written to again."
         )
 
 
@@ -383,6 +401,8 @@ def _undo_review(draft: Draft) -> None:
 
 
 def _what_happened(draft: Draft, revision_id: int) -> str:
+    if draft.state == DraftState.ERASED:
+        return GONE
     review = (
         Review.everywhere.filter(revision_id=revision_id, undone_at__isnull=True)
         .select_related("reviewer")
