@@ -12,8 +12,9 @@ class CustomersConfig(AppConfig):
         from outreach.x import rotating
         from outreach.x.hooks import on_event
 
-        for kind in (following.FOLLOW, following.UNFOLLOW):
-            on_event(kind, following.heard_of_follow)
+        # First of all that hear of it: it locks the customer, as an erasure does first.
         for kind in telling.KINDS:
             on_event(kind, telling.heard_of_the_erased)
+        for kind in (following.FOLLOW, following.UNFOLLOW):
+            on_event(kind, following.heard_of_follow)
         rotating.also(rotating.Kind("erasure key", ErasureKey.objects, ("key",)))

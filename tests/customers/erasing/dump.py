@@ -48,7 +48,9 @@ def files(folder: Path) -> Iterator[tuple[Place, bytes]]:
 def guises(word: str) -> tuple[set[str], set[str]]:
     """How a word may be hidden: forms in which capitals do not matter, and those where they do."""
     spellings = {word, word.lower(), word.upper(), word.title(), json.dumps(word)[1:-1]}
-    loose = {word.casefold(), json.dumps(word)[1:-1].casefold()}
+    escaped = json.dumps(word)[1:-1]
+    # JSON may hold JSON.
+    loose = {form.casefold() for form in (word, escaped, json.dumps(escaped)[1:-1])}
     loose |= {spelling.encode().hex() for spelling in spellings}
     strict = set()
     for spelling in spellings:

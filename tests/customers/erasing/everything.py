@@ -13,7 +13,7 @@ from outreach.customers.models import Basis, Customer, EvidenceKind, Permission,
 from outreach.delivery import claim, outcomes
 from outreach.delivery.models import Delivery, SendingPolicy
 from outreach.drafts import actions as drafts
-from outreach.drafts.models import Decision
+from outreach.drafts.models import Decision, Draft
 from outreach.ground.clock import now
 from outreach.x import events
 from outreach.x.client import SentDM
@@ -147,7 +147,7 @@ def _letters(known: Known, word: Any) -> None:
 
     # What is read again under a newer policy has a report of its own.
     revision = _submitted(known, word, "sent")
-    factories.policy(house, house_limit=400)
+    factories.policy(house, brand=f"Ink {factories.unique()}")
     factories.on_its_way(factories.decided(house, revision, comment=word("ok_sent")))
     sent = claim.claim(house.account.pk)
     assert isinstance(sent, claim.Claimed)
@@ -180,7 +180,7 @@ def _letters(known: Known, word: Any) -> None:
 
 
 def _version(delivery: Delivery) -> int:
-    return int(drafts.Draft.everywhere.get(pk=delivery.revision.draft_id).version)
+    return int(Draft.everywhere.get(pk=delivery.revision.draft_id).version)
 
 
 def never(reason: NeverReason) -> NeverWill:
