@@ -11,10 +11,8 @@ from django.db.models import F
 from accounts import queries as people
 from accounts.access import Act, Member, NotAllowed, action
 from outreach.audit.actions import record
-from outreach.customers.erasing.queries import erased_among
 from outreach.customers.models import Customer
-from outreach.customers.queries import suppression_of
-from outreach.drafts import errors
+from outreach.drafts import errors, recipients
 from outreach.drafts.hooks import approval_withdrawn, approved
 from outreach.drafts.models import (
     MOVES,
@@ -62,9 +60,9 @@ def start(member: Member, *, customer_id: int, x_account_id: int) -> Draft:
     # Locked, so that a letter is begun before its person is erased, or not at all.
     customer = Customer.objects.of(member).select_for_update(no_key=True).get(pk=customer_id)
     account = XAccount.objects.of(member).get(pk=x_account_id)
-    _refuse_unknown(customer)
-    _refuse_suppressed(member, customer)
-    _refuse_erased(member, customer)
+    recipients.refuse_unknown(customer)
+    recipients.refuse_suppressed(member, customer)
+    recipients.refuse_erased(member, customer)
     draft = Draft.objects.create(
         workspace_id=member.workspace_id,
         x_account=account,
@@ -99,7 +97,7 @@ def submit(
     draft = _lock_own(member, draft_id)
     _keep(draft, version, words)
     customer = Customer.objects.of(member).get(pk=draft.customer_id)
-    _refuse_suppressed(member, customer)
+    recipients.refuse_suppressed(member, customer)
     terms = terms_of(member, customer)
     reading = read_words(draft.words, customer, member.workspace, terms)
     _refuse_unreadable(reading, disagreement)
@@ -201,7 +199,7 @@ def decide(
     sided_with = _side(latest, decision, sided_with)
     report, version = None, latest.policy_version
     if customer is not None:
-        _refuse_suppressed(member, customer)
+        recipients.refuse_suppressed(member, customer)
         report, version = _read_anew(member, latest, customer)
     review = Review.objects.create(
         workspace_id=member.workspace_id,
@@ -290,30 +288,6 @@ def _lock_own(member: Member, draft_id: int) -> Draft:
 def _refuse_others(member: Member, draft: Draft) -> None:
     if draft.author_id != member.user_id:
         raise errors.NotYours("Only its author changes a letter. Request a change instead.")
-
-
-def _refuse_unknown(customer: Customer) -> None:
-    if customer.x_user_id is None:
-        raise errors.CannotBeWrittenTo(
-            f"X was not asked yet who @{customer.handle} is, so there is nobody to write to."
-        )
-
-
-def _refuse_suppressed(member: Member, customer: Customer) -> None:
-    suppression = suppression_of(member, customer)
-    if suppression:
-        raise errors.CannotBeWrittenTo(
-            f"{customer.name} must not be written to: {suppression.reason}"
-        )
-
-
-def _refuse_erased(member: Member, customer: Customer) -> None:
-    """A second wall: whoever was erased should not have become a customer again."""
-    assert customer.x_user_id is not None  # refused before
-    if erased_among(member.workspace_id, [customer.x_user_id]):
-        raise errors.CannotBeWrittenTo(
-            "This person was erased here and must not be written to again."
-        )
 
 
 def _refuse_unreadable(reading: DraftReading, disagreement: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from outreach.customers.actions import suppress
+from outreach.customers.models import Permission
 from outreach.drafts import actions as drafts
 from outreach.drafts.models import Decision
 from outreach.x.models import XApp
@@ -64,6 +65,7 @@ def test_no_page_leaks(two):
         "account_id": [house.account.pk],
         "delivery_id": Delivery.objects.of(house.marketer).values_list("pk", flat=True),
         "app_id": [XApp.objects.get(workspace=house.workspace).pk],
+        "permission_id": Permission.objects.of(house.marketer).values_list("pk", flat=True),
     }
     browser = factories.browser(house.administrator)
     shown = 0

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from accounts import actions as accounts
 from accounts.access import Act, Member, action
+from accounts.models import Workspace
 from outreach.audit.actions import erase_details, erase_details_saying, record
 from outreach.customers.erasing import hashes
 from outreach.customers.erasing.queries import known_about
@@ -24,6 +25,8 @@ from outreach.customers.models import (
 )
 from outreach.customers.queries import of_person
 from outreach.ground.clock import now
+from outreach.ground.scope import Scope
+from outreach.ground.writes import engine_action
 from outreach.x.erasing import erase_told, settled_until
 
 
@@ -36,63 +39,76 @@ def erase(member: Member, customer_id: int) -> Counter[str]:
     claim or after it. Raises Customer.DoesNotExist; errors.InTheAir while a letter to them is being
     sent, and nothing is changed then. Returns what was taken away, counted.
     """
-    customer = Customer.objects.of(member).get(pk=customer_id)
+    return _erase(member, customer_id, member.user_id)
+
+
+@engine_action
+def erase_again(workspace_id: int, customer_id: int) -> Counter[str]:
+    """Erase somebody who was erased before and is back, as after a backup was restored.
+
+    Raises what `erase` raises.
+    """
+    return _erase(Workspace.objects.get(pk=workspace_id), customer_id, None)
+
+
+def _erase(scope: Scope, customer_id: int, actor_id: int | None) -> Counter[str]:
+    customer = Customer.objects.of(scope).get(pk=customer_id)
     x_user_id = customer.x_user_id
     settled, told = settled_until(), 0
     if x_user_id is not None:
         # Before the customer is locked: a handler of an event locks the event, then the customer.
-        told += len(erase_told(member, x_user_id))
+        told += len(erase_told(scope, x_user_id))
     accounts.forget_in_sessions([customer.name, customer.handle, customer.first_name])
-    customer = Customer.objects.of(member).select_for_update(no_key=True).get(pk=customer_id)
+    customer = Customer.objects.of(scope).select_for_update(no_key=True).get(pk=customer_id)
     if customer.x_user_id is not None:
         # What came meanwhile. An event that is being handled now waits for this transaction, and is
         # blanked by its handler (telling.py). An id that X said meanwhile has no event before it.
         since = settled if customer.x_user_id == x_user_id else 0
-        told += len(erase_told(member, customer.x_user_id, since=since, wait=False))
-    erasure = Erasure(member.workspace_id, customer.pk, customer.x_user_id, customer.handle)
+        told += len(erase_told(scope, customer.x_user_id, since=since, wait=False))
+    erasure = Erasure(scope.workspace_id, customer.pk, customer.x_user_id, customer.handle)
     if told:
         erasure.gone["told_by_x"] = told
     erased.all(erasure)
-    _erase_own(member, customer, erasure)
+    _erase_own(scope, customer, erasure)
     record(
         "customer.erased",
         target_kind="customer",
         target_id=customer.pk,
-        workspace_id=member.workspace_id,
-        actor_id=member.user_id,
+        workspace_id=scope.workspace_id,
+        actor_id=actor_id,
         details={"gone": dict(erasure.gone)},
     )
     return erasure.gone
 
 
-def _erase_own(member: Member, customer: Customer, erasure: Erasure) -> None:
+def _erase_own(scope: Scope, customer: Customer, erasure: Erasure) -> None:
     """The rows of this room, and the details of all audit events about what went."""
-    theirs = Permission.objects.of(member).filter(customer=customer)
+    theirs = Permission.objects.of(scope).filter(customer=customer)
     erasure.gone["evidence_files"] = (
-        EvidenceFile.objects.of(member).filter(permission__in=theirs).delete()[0]
+        EvidenceFile.objects.of(scope).filter(permission__in=theirs).delete()[0]
     )
     erasure.gone["permissions"] = theirs.delete()[0]
-    relationships = Relationship.objects.of(member).filter(customer=customer)
+    relationships = Relationship.objects.of(scope).filter(customer=customer)
     erasure.gone["relationships"] = relationships.delete()[0]
     by_handle = Q(x_user_id__isnull=True, handle__iexact=customer.handle)
-    stops = Suppression.objects.of(member).filter(of_person(customer) | by_handle)
+    stops = Suppression.objects.of(scope).filter(of_person(customer) | by_handle)
     erasure.gone["suppressions"] = stops.delete()[0]
     ErasedPerson.everywhere.bulk_create(
         [
             ErasedPerson(
-                workspace_id=member.workspace_id,
+                workspace_id=scope.workspace_id,
                 person_hash=hashes.of_customer(hashes.key_made(), customer),
             )
         ],
         ignore_conflicts=True,
     )
-    details = erase_details(member.workspace_id, "customer", [customer.pk])
+    details = erase_details(scope.workspace_id, "customer", [customer.pk])
     for kind, ids in erasure.audited.items():
-        details += erase_details(member.workspace_id, kind, ids)
+        details += erase_details(scope.workspace_id, kind, ids)
     # Stops of somebody who was no customer then.
     if customer.x_user_id is not None:
         said = ("x_user_id", str(customer.x_user_id))
-        details += erase_details_saying(member.workspace_id, "customer", *said)
+        details += erase_details_saying(scope.workspace_id, "customer", *said)
     erasure.gone["audit"] = details
     erasure.gone = +erasure.gone
     Customer.everywhere.filter(pk=customer.pk).update(

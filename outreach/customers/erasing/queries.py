@@ -52,6 +52,23 @@ def _among(workspace_id: int, people: Iterable[T], of: Callable[[bytes, T], byte
     return {person for person in people if of(secret, person) in erased}
 
 
+def back_again() -> Iterator[tuple[int, int]]:
+    """Customers who were erased before and are there all the same: (workspace id, customer id).
+
+    Reads every customer of the workspaces that erased anybody.
+    """
+    for workspace_id in ErasedPerson.everywhere.values_list("workspace_id", flat=True).distinct():
+        rows = Customer.everywhere.filter(workspace_id=workspace_id, erased_at__isnull=True)
+        people = list(rows.values_list("pk", "x_user_id", "handle"))
+        ids = erased_among(workspace_id, {x_user_id for _, x_user_id, _ in people if x_user_id})
+        handles = erased_handles_among(
+            workspace_id, {handle for _, x_user_id, handle in people if x_user_id is None}
+        )
+        for pk, x_user_id, handle in people:
+            if x_user_id in ids or (x_user_id is None and handle in handles):
+                yield workspace_id, pk
+
+
 # --- everything that is known ----------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
@@ -17,7 +17,7 @@ from outreach.audit import actions as audit
 from outreach.audit.models import AuditDetail, AuditEvent
 from outreach.audit.queries import verify
 from outreach.customers import actions as customers
-from outreach.customers.erasing import actions
+from outreach.customers.erasing import actions, hashes
 from outreach.customers.erasing.columns import PERSONAL
 from outreach.customers.erasing.queries import (
     erased_among,
@@ -26,6 +26,7 @@ from outreach.customers.erasing.queries import (
 )
 from outreach.customers.models import Customer, ErasedPerson, Suppression
 from outreach.customers.queries import person
+from outreach.delivery import claim
 from outreach.delivery.models import Delivery
 from outreach.drafts import actions as drafts
 from outreach.drafts.errors import AlreadyDecided, CannotBeWrittenTo, NotEditable
@@ -287,6 +288,39 @@ def test_the_letters_of_somebody_erased_cannot_be_taken_up_again(known):
     assert person(house.marketer, known.customer.pk, house.workspace).why_not == [
         "This person was erased, and is never written to again."
     ]
+
+
+def test_somebody_who_is_back_from_a_backup_is_erased_again(known, capsys):
+    house = known.house
+    stranger = factories.not_looked_up(house, "Fox_Loverzq")
+    for customer in (known.customer, stranger):
+        actions.erase(house.manager, customer.pk)
+    other, elsewhere = house.customer(), factories.house()
+    house.customer(x_user_id=int(known.words["x_user_id"]), handle="Zqback_zq")
+    factories.not_looked_up(house, "FOX_loverzq")
+    stays = elsewhere.customer(x_user_id=int(known.words["x_user_id"]))
+    call_command("erase_again")
+    assert capsys.readouterr().out == "2 erased again.\n"
+    left = set(Customer.everywhere.filter(erased_at=None))
+    assert left == {other, stays}
+    assert nowhere(["Zqback_zq", "Fox_Loverzq"])
+    call_command("erase_again")
+    assert capsys.readouterr().out == "0 erased again.\n"
+
+
+def test_whose_letter_is_being_sent_is_left_for_the_next_run(house, capsys):
+    letter = factories.delivery(house)
+    x_user_id = letter.recipient_x_user_id
+    with transaction.atomic():
+        secret = hashes.key_made()
+    ErasedPerson.everywhere.create(
+        workspace=house.workspace, person_hash=hashes.of_id(secret, x_user_id)
+    )
+    claim.claim(house.account.pk)
+    with pytest.raises(CommandError, match="1 have a letter that is being sent just now"):
+        call_command("erase_again")
+    assert capsys.readouterr().out == "0 erased again.\n"
+    assert Customer.everywhere.get().x_user_id == x_user_id
 
 
 # --- the search itself -----------------------------------------------------------------------

@@ -13,6 +13,8 @@ from django.db import transaction
 from outreach.customers.erasing import actions, hashes
 from outreach.customers.erasing.queries import erased_among
 from outreach.customers.models import ErasedPerson, ErasureKey
+from outreach.drafts.errors import CannotBeWrittenTo
+from outreach.services import checks
 from outreach.x.tokens import TokenKeyMissing
 from tests import factories
 
@@ -64,6 +66,15 @@ def test_without_the_key_nobody_is_let_in(house, erased, settings):
     settings.TOKEN_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(TokenKeyMissing):
         erased_among(house.workspace.pk, [99])
+
+
+def test_without_the_key_no_letter_is_begun_and_the_page_says_why(house, erased, settings):
+    customer = house.customer()
+    settings.TOKEN_KEYS = [Fernet.generate_key().decode()]
+    with pytest.raises(CannotBeWrittenTo, match="the key for that is missing"):
+        factories.draft(house, customer)
+    found = checks.stored_tokens()
+    assert (found.state, "no key opens" in found.what) == (checks.State.MEND, True)
 
 
 def test_another_workspace_may_write_to_them(house, erased):
