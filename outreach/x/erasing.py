@@ -2,62 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+from typing import Any
 
-from django.db.models import Q, TextField
+from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from outreach.ground.clock import now
 from outreach.ground.scope import Scope
 from outreach.ground.writes import step
-from outreach.x.models import ActivityEvent, XAccount
-from outreach.x.payloads import people_of
+from outreach.x.models import BETWEEN_TWO, ActivityEvent, XAccount
 
 
 @step
-def erase_told(scope: Scope, x_user_id: int, *, since: int = 0, wait: bool = True) -> list[int]:
-    """Blank the events about this person that the workspace's accounts were told, after id `since`.
+def erase_told(scope: Scope, x_user_id: int, *, wait: bool = True) -> int:
+    """Blank the events about this person that the workspace's accounts were told.
 
-    Locks the events, oldest first; where `wait` is false, not those that somebody handles now.
-    Returns the ids of what it blanked.
+    Locks them, oldest first; where `wait` is false, not those that somebody handles now. Also what
+    its X apps were told about accounts that are not connected. Returns how many.
     """
-    ids = [event.pk for event in told_about(scope, x_user_id, since=since, nobodys=True)]
+    ids = list(told_about(scope, x_user_id, nobodys=True).values_list("pk", flat=True))
     rows = ActivityEvent.objects.filter(pk__in=ids).order_by("pk")
-    locked = rows.select_for_update(no_key=True, skip_locked=not wait).values_list("pk", flat=True)
-    found = list(locked)
-    ActivityEvent.objects.filter(pk__in=found).update(payload={})
-    return found
-
-
-def settled_until() -> int:
-    """The id up to which no event is still being stored: whoever looked once need not look again."""
-    before = now() - timedelta(minutes=1)
-    ids = ActivityEvent.objects.filter(received_at__lt=before).order_by("-pk")
-    return ids.values_list("pk", flat=True).first() or 0
+    locked = rows.select_for_update(no_key=True, skip_locked=not wait)
+    return ActivityEvent.objects.filter(pk__in=[event.pk for event in locked.only("pk")]).update(
+        payload={}
+    )
 
 
 def told_about(
-    scope: Scope, x_user_id: int, *, since: int = 0, nobodys: bool = False
-) -> Iterator[ActivityEvent]:
-    """The events with this person at one of their ends; of a kind nobody reads, all that name them.
+    scope: Scope, x_user_id: int, *, nobodys: bool = False
+) -> QuerySet[ActivityEvent, ActivityEvent]:
+    """The events with this person at one of their ends, in the order of storing; by an index.
 
-    `nobodys` adds what the workspace's X apps were told about accounts that are not connected.
-    Reads the payloads of the accounts' events once: X's events have no index by person.
+    Of a kind that nobody here reads, whichever names them.
     """
-    accounts = list(
-        XAccount.everywhere.filter(workspace_id=scope.workspace_id).values("pk", "app_id")
-    )
-    whose = Q(account_id__in=[account["pk"] for account in accounts])
+    accounts = XAccount.everywhere.filter(workspace_id=scope.workspace_id)
+    ids, apps = set(), set()
+    for account_id, app_id in accounts.values_list("pk", "app_id"):
+        ids.add(account_id)
+        apps.add(app_id)
+    whose = Q(account_id__in=ids)
     if nobodys:
-        whose |= Q(account=None, app_id__in=[account["app_id"] for account in accounts])
-    named = (
-        ActivityEvent.objects.filter(whose, pk__gt=since)
+        whose |= Q(account=None, app_id__in=apps)
+    at_an_end = Q()
+    for place in _ends(str(x_user_id)):
+        at_an_end |= Q(payload__contains=place)
+    rows = ActivityEvent.objects.filter(whose)
+    # Two queries, each by an index of its own; one for both would read every event.
+    between_two = rows.filter(at_an_end).values_list("pk", flat=True)
+    others = (
+        rows.filter(~Q(kind__in=BETWEEN_TWO))
         .annotate(said=Cast("payload", TextField()))
         .filter(said__regex=rf"(^|[^0-9]){x_user_id}([^0-9]|$)")
-        .order_by("pk")
+        .values_list("pk", flat=True)
     )
-    for event in named.iterator(chunk_size=500):
-        people = people_of(event)
-        if x_user_id in people or not people:
-            yield event
+    return ActivityEvent.objects.filter(pk__in=[*between_two, *others]).order_by("pk")
+
+
+def _ends(id_: str) -> list[dict[str, Any]]:
+    """Where an event names whom it is about."""
+    ends: list[dict[str, Any]] = []
+    for end in ("source", "target"):
+        ends += [{end: {"id": id_}}, {end: {"data": {"id": id_}}}]
+    for said in ({"sender_id": id_}, {"target": {"recipient_id": id_}}):
+        ends.append({"direct_message_events": [{"message_create": said}]})
+        ends.append({"direct_message_mark_read_events": [said]})
+    return ends

@@ -27,7 +27,7 @@ from outreach.customers.queries import of_person
 from outreach.ground.clock import now
 from outreach.ground.scope import Scope
 from outreach.ground.writes import engine_action
-from outreach.x.erasing import erase_told, settled_until
+from outreach.x.erasing import erase_told
 
 
 @action(Act.REVIEW)
@@ -52,19 +52,17 @@ def erase_again(workspace_id: int, customer_id: int) -> Counter[str]:
 
 
 def _erase(scope: Scope, customer_id: int, actor_id: int | None) -> Counter[str]:
+    told = 0
     customer = Customer.objects.of(scope).get(pk=customer_id)
-    x_user_id = customer.x_user_id
-    settled, told = settled_until(), 0
-    if x_user_id is not None:
+    if customer.x_user_id is not None:
         # Before the customer is locked: a handler of an event locks the event, then the customer.
-        told += len(erase_told(scope, x_user_id))
+        told += erase_told(scope, customer.x_user_id)
     accounts.forget_in_sessions([customer.name, customer.handle, customer.first_name])
     customer = Customer.objects.of(scope).select_for_update(no_key=True).get(pk=customer_id)
     if customer.x_user_id is not None:
         # What came meanwhile. An event that is being handled now waits for this transaction, and is
-        # blanked by its handler (telling.py). An id that X said meanwhile has no event before it.
-        since = settled if customer.x_user_id == x_user_id else 0
-        told += len(erase_told(scope, customer.x_user_id, since=since, wait=False))
+        # blanked by its handler (telling.py).
+        told += erase_told(scope, customer.x_user_id, wait=False)
     erasure = Erasure(scope.workspace_id, customer.pk, customer.x_user_id, customer.handle)
     if told:
         erasure.gone["told_by_x"] = told
