@@ -168,6 +168,9 @@ def way_of(member: Member, draft: Draft) -> Way:
         Step("Submitted", f"by {revision.author.name}", revision.submitted_at, "done"),
         _decided(review),
     ]
+    if review is None and draft.state == DraftState.ERASED:
+        steps[-1:] = [Step("Erased", "with the person it was for", draft.updated_at, "failed")]
+        return Way(steps, draft.get_state_display(), True, None)
     if review is None:
         return Way(steps, draft.get_state_display(), False, None)
     if review.decision != Decision.APPROVE:
@@ -179,6 +182,8 @@ def way_of(member: Member, draft: Draft) -> Way:
 
 
 def _written(draft: Draft) -> Step:
+    if draft.state == DraftState.ERASED:
+        return Step("Erased", "with the person it was for", draft.updated_at, "failed")
     state = "failed" if draft.state == DraftState.REJECTED else "now"
     return Step("Being written", f"by {draft.author.name}", draft.updated_at, state)
 

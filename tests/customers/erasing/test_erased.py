@@ -165,6 +165,19 @@ def test_every_page_still_opens_and_says_erased(known):
         assert response["Location"] == reverse("delivery:letter", args=[slug, draft.pk])
 
 
+def test_a_letter_that_nobody_decided_on_has_come_to_an_end(house):
+    waiting, begun = factories.submitted(house), factories.draft(house)
+    for letter in (waiting, begun):
+        actions.erase(house.manager, letter.customer_id)
+    browser = factories.browser(house.manager)
+    for draft_id in (waiting.draft_id, begun.pk):
+        page = browser.get(reverse("delivery:letter", args=[house.slug, draft_id]))
+        last = page.context["steps"][-1]
+        assert (last.label, last.detail) == ("Erased", "with the person it was for")
+        assert (page.context["poll"], page.context["may"]) == (False, set())
+    assert browser.get(reverse("drafts:queue", args=[house.slug])).context["rows"] == []
+
+
 # --- nobody else -----------------------------------------------------------------------------
 
 
