@@ -304,6 +304,28 @@ def test_an_event_that_comes_between_the_two_looks_is_blanked(house, monkeypatch
     assert ActivityEvent.objects.get().payload == {}
 
 
+def test_an_event_that_waits_for_the_erasure_is_not_waited_for(house, monkeypatch):
+    customer = house.customer()
+    halt, real = Halt(), actions.erase_told
+
+    def at_the_second_look(*arguments, wait=True):
+        if not wait:
+            halt()  # the customer is locked
+        return real(*arguments, wait=wait)
+
+    monkeypatch.setattr(actions, "erase_told", at_the_second_look)
+    with threads(2) as start:
+        erasing = start(erase, house, customer.pk)
+        halt.wait()
+        handling = start(hand_on_a_follow, house, customer.x_user_id)
+        wait_until(somebody_waits_for_a_lock)
+        halt.let_go()
+        erasing.result()
+        assert handling.result() == 1
+    event = ActivityEvent.objects.get()
+    assert (event.payload, event.failure) == ({}, "")
+
+
 def test_a_stop_and_an_erasure_take_turns(house, delivery, monkeypatch):
     halt = halt_before(monkeypatch, actions, "_erase_own")
     with threads(2) as start:
