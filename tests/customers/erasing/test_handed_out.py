@@ -15,7 +15,8 @@ from outreach.customers.erasing.columns import PERSONAL
 from outreach.customers.erasing.queries import known_about
 from tests import factories
 from tests.customers.erasing.dump import dump, where
-from tests.customers.erasing.everything import everything
+from tests.customers.erasing.everything import everything, told
+from tests.x.telling import follow
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +92,9 @@ def test_it_takes_a_manager_and_a_post(known):
 
 def test_it_costs_the_same_queries_however_much_there_is(house):
     few, many = factories.delivery(house).customer, everything(house).customer
+    brand = house.account.x_user_id
+    assert few.x_user_id
+    told(house, "follow.follow", follow(few.x_user_id, brand), brand)
     counts = []
     for customer in (few, many):
         with CaptureQueriesContext(connection) as run:
