@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.utils.text import slugify
 
 from accounts.access import Act, Member, action
@@ -170,3 +174,34 @@ def enrol(workspace: Workspace, user: User, role: Role) -> Membership:
         details={"role": role},
     )
     return membership
+
+
+@step
+def forget_in_sessions(words: Iterable[str]) -> int:
+    """Take messages and offers that name somebody out of every session. Returns how many had one.
+
+    What a page has still to say lies in its reader's session until it is read, perhaps for good. A
+    session that changes meanwhile is read anew by its own request, and stays as that leaves it.
+    """
+    needles = [word.casefold() for word in words if word]
+
+    def names(value: object) -> bool:
+        said = json.dumps(value, ensure_ascii=False).casefold()
+        return any(needle in said for needle in needles)
+
+    found = 0
+    for session in Session.objects.iterator():
+        kept = session.get_decoded()
+        spoken = {}
+        for key, value in kept.items():
+            if key.startswith("_") and key != "_messages":
+                spoken[key] = value  # who is signed in
+            elif isinstance(value, list):
+                spoken[key] = [each for each in value if not names(each)]
+            elif not names(value):
+                spoken[key] = value
+        if spoken != kept:
+            found += Session.objects.filter(
+                pk=session.pk, session_data=session.session_data
+            ).update(session_data=SessionStore().encode(spoken))
+    return found

@@ -160,6 +160,10 @@ X_SUBSCRIPTIONS_AN_APP = env.int("X_SUBSCRIPTIONS_AN_APP", default=1500)
 # Have X deliver events to PUBLIC_URL too; it must be https, without a port, and open to X.
 X_WEBHOOK = env.bool("X_WEBHOOK", default=False)
 
+# --- customers ---------------------------------------------------------------------------------
+# The largest file that may show a permission, in bytes. It is kept in the database.
+EVIDENCE_BYTES = env.int("EVIDENCE_BYTES", default=5 * 1024 * 1024)
+
 # --- sending (seconds) -----------------------------------------------------------------------
 CALL_DEADLINE = env.float("CALL_DEADLINE", default=5.0)
 # Totals: until the connection stands, and from there to the last byte of the answer.

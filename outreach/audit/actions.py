@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection
@@ -49,6 +50,32 @@ def record(
     )
     AuditDetail.objects.create(event=event, salt=salt, details=said)
     return event
+
+
+@step
+def erase_details(workspace_id: int, target_kind: str, target_ids: Iterable[int]) -> int:
+    """Take away what a workspace's events say beyond their rows about these; the chain stays whole.
+
+    Returns how many events lost their details.
+    """
+    gone, _ = AuditDetail.objects.filter(
+        event__workspace_id=workspace_id,
+        event__target_kind=target_kind,
+        event__target_id__in=list(target_ids),
+    ).delete()
+    return gone
+
+
+@step
+def erase_details_saying(workspace_id: int, target_kind: str, key: str, value: str) -> int:
+    """The same for events about nobody's row (target 0) whose details say `value` under `key`."""
+    gone, _ = AuditDetail.objects.filter(
+        event__workspace_id=workspace_id,
+        event__target_kind=target_kind,
+        event__target_id=0,
+        **{f"details__{key}": value},
+    ).delete()
+    return gone
 
 
 def _refuse_unstable(value: Any) -> None:

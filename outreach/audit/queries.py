@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -65,3 +66,15 @@ def events_of(scope: Scope, *, before: int | None = None, limit: int = 50) -> li
     if before is not None:
         rows = rows.filter(pk__lt=before)
     return list(rows.select_related("actor", "detail").order_by("-pk")[:limit])
+
+
+def events_about(
+    scope: Scope, target_kind: str, target_ids: Iterable[int]
+) -> Iterator[tuple[AuditEvent, dict[str, Any] | None]]:
+    """Every event of a workspace about these, oldest first, with its details (None: erased)."""
+    rows = AuditEvent.objects.filter(
+        workspace_id=scope.workspace_id, target_kind=target_kind, target_id__in=list(target_ids)
+    )
+    for event in rows.select_related("actor", "detail").order_by("pk"):
+        detail = getattr(event, "detail", None)
+        yield event, detail.details if detail else None

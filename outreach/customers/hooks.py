@@ -1,12 +1,18 @@
 """What rooms above do in the transactions of this one, and what it asks of them."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from outreach.ground.hooks import Hook
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-# A person was suppressed: (workspace id, x user id, reason). Whatever is queued for them from
-# any account of the workspace is cancelled. The customer's row is locked already.
-suppressed: Hook[[int, int, str], None] = Hook("customers.suppressed")
+from outreach.ground.hooks import Chorus, Hook
+from outreach.ground.scope import Scope
+
+# People were suppressed: (workspace id, X user ids, reason). Whatever is queued for them from any
+# account of the workspace is cancelled. The customers' rows are locked already.
+suppressed: Hook[[int, Sequence[int], str], None] = Hook("customers.suppressed")
 
 # Whether a message asks us to stop: (its text). None: it may, so it must not count as a
 # permission, and a person has to read it. Nothing is changed.
@@ -27,3 +33,27 @@ class OptedIn:
 
 # A customer accepted an invitation for the first time: a draft to them is prepared.
 opted_in: Hook[[OptedIn], None] = Hook("customers.opted_in")
+
+
+@dataclass(slots=True)
+class Erasure:
+    """One person who is being erased; what each room took away is counted into `gone`.
+
+    `audited`: the rows whose audit events lose their details, by kind of target.
+    """
+
+    workspace_id: int
+    customer_id: int
+    x_user_id: int | None
+    handle: str
+    gone: Counter[str] = field(default_factory=Counter)
+    audited: dict[str, list[int]] = field(default_factory=dict)
+
+
+# A person is being erased: each room blanks or removes what it keeps of them, in this transaction.
+# The customer's row is locked already and still as it was; rooms come in the order of their locks
+# (customer, drafts, deliveries). Raises errors.InTheAir where a letter is leaving just now.
+erased: Chorus[[Erasure], None] = Chorus("customers.erased")
+
+# Everything a room keeps of one customer: (scope, customer id) to lists under names of its own.
+known: Chorus[[Scope, int], dict[str, Any]] = Chorus("customers.known")

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from outreach.customers.erasing.queries import erased_among
 from outreach.ground.writes import step
 
 
@@ -94,9 +95,4 @@ def welcome(workspace_id: int, people: Iterable[Somebody], *, unnamed: bool) -> 
 
 def not_erased(workspace_id: int, ids: Collection[int]) -> set[int]:
     """Those among `ids` who were not erased."""
-    return _without_the_erased(workspace_id, set(ids))
-
-
-def _without_the_erased(workspace_id: int, ids: set[int]) -> set[int]:
-    # The one place for it: less erasing.queries.erased_among(workspace_id, ids), once that is here.
-    return ids
+    return set(ids) - erased_among(workspace_id, ids)

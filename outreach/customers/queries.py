@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
 
 from accounts.models import Workspace
 from outreach.customers.models import (
     ContactPolicy,
     Customer,
+    EvidenceFile,
     Permission,
     Relationship,
     Suppression,
@@ -78,6 +79,10 @@ class Person:
         return bool(self.permissions)
 
     @property
+    def erased(self) -> bool:
+        return self.customer.erased_at is not None
+
+    @property
     def suppressed(self) -> bool:
         return self.suppression is not None
 
@@ -135,6 +140,8 @@ def why_not(
     require_permission: bool,
 ) -> list[str]:
     """Why this person cannot be written to just now, each a sentence; empty when they can."""
+    if customer.erased_at is not None:
+        return ["This person was erased, and is never written to again."]
     who = customer.first_name or customer.name
     reasons = []
     if customer.x_user_id is None:
@@ -220,9 +227,94 @@ def people(scope: Scope, customers: Sequence[Customer], workspace: Workspace) ->
 
 
 def person(scope: Scope, customer_id: int, workspace: Workspace) -> Person:
-    """One customer whole. Raises Customer.DoesNotExist."""
-    customer = Customer.objects.of(scope).get(pk=customer_id)
+    """One customer whole, or the empty row of one who was erased. Raises Customer.DoesNotExist."""
+    customer = Customer.objects.with_erased(scope).get(pk=customer_id)
     return people(scope, [customer], workspace)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionRow:
+    """A permission as a person's page shows it; `file` is the name of its evidence file."""
+
+    id: int
+    words: str
+    evidence: str
+    file: str
+    at: datetime
+    by: str
+    withdrawn_at: datetime | None
+    withdrawn_by: str
+
+
+def permission_rows(scope: Scope, customer_id: int) -> list[PermissionRow]:
+    """Every permission of one customer, newest first, withdrawn ones too. One query."""
+    rows = Permission.objects.of(scope).filter(customer_id=customer_id)
+    rows = rows.select_related("recorded_by", "withdrawn_by").annotate(
+        file=Coalesce("evidence_file__name", Value(""))
+    )
+    return [
+        PermissionRow(
+            id=permission.pk,
+            words=", ".join(filter(None, [permission.get_basis_display(), permission.place])),
+            evidence=permission.evidence,
+            file=permission.file,
+            at=permission.given_at,
+            by=permission.recorded_by.name if permission.recorded_by else "Outreach",
+            withdrawn_at=permission.withdrawn_at,
+            withdrawn_by=permission.withdrawn_by.name if permission.withdrawn_by else "",
+        )
+        for permission in rows.order_by("-given_at", "-pk")
+    ]
+
+
+def evidence_file(scope: Scope, permission_id: int) -> EvidenceFile:
+    """The file that shows a permission. Raises EvidenceFile.DoesNotExist."""
+    return EvidenceFile.objects.of(scope).get(pk=permission_id)
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedRow:
+    """Somebody who is never written to; `customer_id` is None where they are no customer."""
+
+    customer_id: int | None
+    name: str
+    handle: str
+    x_user_id: int | None
+    reason: str
+    since: datetime
+    by: str
+
+
+def stopped_page(scope: Scope, *, older: str = "", newer: str = "") -> Page[Suppression]:
+    """The suppressed, newest first. One query."""
+    rows = Suppression.objects.of(scope).select_related("recorded_by")
+    return keyset(rows, by="since", older=older, newer=newer, size=50)
+
+
+def stopped_rows(scope: Scope, suppressions: Sequence[Suppression]) -> list[StoppedRow]:
+    """Who they are, as far as they are customers. One query."""
+    customers = Customer.objects.of(scope).annotate(lower=Lower("handle"))
+    theirs = Q(x_user_id__in=[each.x_user_id for each in suppressions if each.x_user_id])
+    theirs |= Q(
+        x_user_id__isnull=True,
+        lower__in=[each.handle.lower() for each in suppressions if not each.x_user_id],
+    )
+    found = {each.x_user_id or each.handle.lower(): each for each in customers.filter(theirs)}
+    rows = []
+    for each in suppressions:
+        customer = found.get(each.x_user_id or each.handle.lower())
+        rows.append(
+            StoppedRow(
+                customer_id=customer.pk if customer else None,
+                name=customer.name if customer else "",
+                handle=customer.handle if customer else each.handle,
+                x_user_id=each.x_user_id,
+                reason=each.reason,
+                since=each.since,
+                by=each.recorded_by.name if each.recorded_by else "Outreach",
+            )
+        )
+    return rows
 
 
 def search(

@@ -1,13 +1,22 @@
 from django.urls import include, path
 
-from outreach.customers import views
+from outreach.customers import policies, views
+from outreach.customers.erasing import views as erasing
 
 app_name = "customers"
 urlpatterns = [
     path("customers/", views.people, name="list"),
+    path("customers/stopped/", views.stopped, name="stopped"),
     path("customers/<int:customer_id>/", views.person, name="show"),
     path("customers/<int:customer_id>/permit/", views.permit, name="permit"),
     path("customers/<int:customer_id>/stop/", views.stop, name="stop"),
     path("", include("outreach.customers.invitations.urls")),
     path("", include("outreach.customers.history.urls")),
+    path("customers/<int:customer_id>/lift/", views.lift, name="lift"),
+    path("customers/<int:customer_id>/erase/", erasing.erase, name="erase"),
+    path("customers/<int:customer_id>/download/", erasing.download, name="download"),
+    path("permissions/<int:permission_id>/withdraw/", views.withdraw, name="withdraw"),
+    path("permissions/<int:permission_id>/evidence/", views.evidence, name="evidence"),
+    path("settings/sending/", policies.show, name="policy"),
+    path("settings/sending/change/", policies.change, name="change_policy"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -88,20 +89,20 @@ def call_back(draft_id: int, reason: str, actor_id: int | None) -> None:
             gone = "was sent" if delivery.state == DeliveryState.SENT else "is on its way already"
             raise OnItsWay(f"This letter {gone} and cannot be taken back.")
         if delivery.state != DeliveryState.CANCELLED:
-            _move(delivery, DeliveryState.CANCELLED, actor_id, code="withdrawn", reason=reason)
+            move(delivery, DeliveryState.CANCELLED, actor_id, code="withdrawn", reason=reason)
 
 
 @step
-def cancel_for_person(workspace_id: int, x_user_id: int, reason: str) -> None:
-    """A stop: nothing that is queued for this person leaves, from any account of the workspace.
+def cancel_for_people(workspace_id: int, x_user_ids: Sequence[int], reason: str) -> None:
+    """A stop: nothing that is queued for these leaves, from any account of the workspace.
 
-    The caller has locked the customer, so no claim for them runs meanwhile.
+    The caller has locked the customers, so no claim for them runs meanwhile.
     """
     waiting = Delivery.everywhere.select_for_update(no_key=True).filter(
-        workspace_id=workspace_id, recipient_x_user_id=x_user_id, state__in=OPEN
+        workspace_id=workspace_id, recipient_x_user_id__in=x_user_ids, state__in=OPEN
     )
     for delivery in waiting.order_by("pk"):
-        _move(delivery, DeliveryState.CANCELLED, None, code="suppressed", reason=reason)
+        move(delivery, DeliveryState.CANCELLED, None, code="suppressed", reason=reason)
 
 
 @action(Act.WRITE)
@@ -111,7 +112,7 @@ def cancel(member: Member, delivery_id: int) -> Delivery:
     if delivery.state not in OPEN:
         raise CannotMove("This letter is not waiting any more, so there is nothing to cancel.")
     reason = f"Cancelled by {member.name}."
-    _move(delivery, DeliveryState.CANCELLED, member.user_id, code="cancelled", reason=reason)
+    move(delivery, DeliveryState.CANCELLED, member.user_id, code="cancelled", reason=reason)
     return delivery
 
 
@@ -129,14 +130,16 @@ def try_again(member: Member, delivery_id: int) -> Delivery:
     moment = now()
     delivery.due_at = delivery.look_at = moment
     delivery.leave_by = moment + LEAVE_BY
-    _move(delivery, DeliveryState.QUEUED, member.user_id, code="", reason="")
+    move(delivery, DeliveryState.QUEUED, member.user_id, code="", reason="")
     _hint(delivery)
     return delivery
 
 
-def _move(
+@step
+def move(
     delivery: Delivery, to: DeliveryState, actor_id: int | None, *, code: str, reason: str
 ) -> None:
+    """Along the table of allowed moves; the caller has locked the delivery."""
     was = DeliveryState(delivery.state)
     assert to in MOVES[was], f"{was} to {to}"
     delivery.state, delivery.changed_at = to, now()

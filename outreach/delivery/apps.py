@@ -8,8 +8,8 @@ class DeliveryConfig(AppConfig):
     def ready(self) -> None:
         from accounts.hooks import workspace_created
         from outreach import celery  # every process that makes a wake-up knows the broker
-        from outreach.customers.hooks import suppressed
-        from outreach.delivery import actions, queries
+        from outreach.customers.hooks import erased, known, suppressed
+        from outreach.delivery import actions, erasing, queries
         from outreach.drafts.hooks import approval_withdrawn, approved, last_letter
         from outreach.x.hooks import app_chosen, spent_on_letters
 
@@ -17,7 +17,9 @@ class DeliveryConfig(AppConfig):
         spent_on_letters.fill(queries.spent_on_letters)
         workspace_created.fill(actions.make_policy)
         last_letter.fill(queries.last_letter)
-        suppressed.fill(actions.cancel_for_person)
+        suppressed.fill(actions.cancel_for_people)
+        erased.fill(erasing.erase_deliveries)
+        known.fill(erasing.deliveries_to)
         approved.fill(actions.take_on)
         approval_withdrawn.fill(actions.call_back)
         celery.app.set_default()

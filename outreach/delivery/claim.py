@@ -257,6 +257,7 @@ def longest_call() -> timedelta:
 
 def _take(delivery: Delivery, account: XAccount, now: datetime) -> Claimed:
     """The attempt, written before the call; the delivery is sending from here on."""
+    assert delivery.recipient_x_user_id is not None  # only what was erased has none
     token = uuid.uuid4()
     attempt = Attempt.objects.create(
         delivery=delivery,

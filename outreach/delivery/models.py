@@ -76,7 +76,7 @@ class Delivery(WorkspaceRow):
     customer = models.ForeignKey(
         "customers.Customer", on_delete=models.PROTECT, related_name="deliveries"
     )
-    recipient_x_user_id = models.BigIntegerField()
+    recipient_x_user_id = models.BigIntegerField(null=True, help_text="empty: erased")
     text = models.TextField()
     text_sha256 = models.CharField(max_length=64)
     state = models.CharField(max_length=12, choices=DeliveryState, default=DeliveryState.QUEUED)
@@ -100,6 +100,14 @@ class Delivery(WorkspaceRow):
                 condition=Q(approval_decision="approve"), name="only_approvals_are_sent"
             ),
             models.UniqueConstraint(fields=["id", "x_account"], name="delivery_and_account"),
+            # What was erased went somewhere or nowhere; it goes nowhere again.
+            models.CheckConstraint(
+                condition=Q(recipient_x_user_id__isnull=False)
+                | Q(
+                    text="", dm_event_id__isnull=True, state__in=[_S.SENT, _S.FAILED, _S.CANCELLED]
+                ),
+                name="only_the_erased_have_no_recipient",
+            ),
             models.CheckConstraint(
                 condition=~Q(state__in=[_S.SENDING, _S.UNCERTAIN]) | Q(claim_token__isnull=False),
                 name="in_the_air_has_a_claim",

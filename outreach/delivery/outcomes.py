@@ -7,7 +7,7 @@ the claim's own token, so that a worker which woke up late cannot undo what happ
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet, Value
@@ -93,6 +93,9 @@ def record_sent(claimed: Claimed, sent: SentDM) -> None:
         return
     if attempt.dm_event_id == sent.dm_event_id:
         return
+    if delivery.recipient_x_user_id is None:
+        # Erased while nobody knew: that it arrived is known now, its name at X is not kept.
+        sent = replace(sent, dm_event_id=None, request_id="")
     attempt.dm_event_id = sent.dm_event_id
     _complete(attempt, Outcome.SENT, "accepted", now, sent.request_id, 201)
     was = delivery.state
@@ -104,7 +107,7 @@ def record_sent(claimed: Claimed, sent: SentDM) -> None:
     delivery.save(
         update_fields=["state", "sent_at", "changed_at", "dm_event_id", "reason_code", "reason"]
     )
-    _say(delivery, "delivery.sent", {"was": was, "dm_event_id": str(sent.dm_event_id)})
+    _say(delivery, "delivery.sent", {"was": was, "dm_event_id": str(sent.dm_event_id or "")})
 
 
 @engine_action

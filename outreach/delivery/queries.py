@@ -15,7 +15,7 @@ from accounts.access import Member
 from outreach.delivery.claim import allowed_at
 from outreach.delivery.models import IN_THE_AIR, Attempt, Delivery, DeliveryState, Outcome
 from outreach.drafts.models import Decision, Draft, DraftState, Review, Revision
-from outreach.drafts.queries import Tab, opening
+from outreach.drafts.queries import ERASED_WORDS, Tab, opening
 from outreach.ground.clock import now
 from outreach.ground.paging import Page, keyset
 
@@ -110,7 +110,7 @@ def rows(member: Member, deliveries: Iterable[Delivery]) -> list[DeliveryRow]:
             url=reverse("delivery:letter", args=[slug, delivery.revision.draft_id]),
             person=delivery.customer.name,
             handle=delivery.customer.handle,
-            opening=opening(delivery.text),
+            opening=opening(delivery.text or ERASED_WORDS),
             state=delivery.state,
             state_words=words_of(delivery),
             reason=delivery.reason,
@@ -168,6 +168,9 @@ def way_of(member: Member, draft: Draft) -> Way:
         Step("Submitted", f"by {revision.author.name}", revision.submitted_at, "done"),
         _decided(review),
     ]
+    if review is None and draft.state == DraftState.ERASED:
+        steps[-1:] = [Step("Erased", "with the person it was for", draft.updated_at, "failed")]
+        return Way(steps, draft.get_state_display(), True, None)
     if review is None:
         return Way(steps, draft.get_state_display(), False, None)
     if review.decision != Decision.APPROVE:
@@ -179,6 +182,8 @@ def way_of(member: Member, draft: Draft) -> Way:
 
 
 def _written(draft: Draft) -> Step:
+    if draft.state == DraftState.ERASED:
+        return Step("Erased", "with the person it was for", draft.updated_at, "failed")
     state = "failed" if draft.state == DraftState.REJECTED else "now"
     return Step("Being written", f"by {draft.author.name}", draft.updated_at, state)
 

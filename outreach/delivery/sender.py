@@ -201,4 +201,5 @@ def stale_recipients(account: XAccount) -> list[int]:
         .values_list("recipient_x_user_id", flat=True)
     )
     # Several letters may wait for the same person.
-    return list(dict.fromkeys(stale[: LOOK_UP * 2]))[:LOOK_UP]
+    found = dict.fromkeys(stale[: LOOK_UP * 2])
+    return [x_user_id for x_user_id in found if x_user_id is not None][:LOOK_UP]

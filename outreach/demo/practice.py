@@ -73,7 +73,7 @@ def write_messages(state: State, account: XAccount, answers: Mapping[int, str]) 
         waiting = dict(answers)
         for delivery in Delivery.objects.of(account).exclude(sent_at=None).order_by("sent_at"):
             recipient = delivery.recipient_x_user_id
-            if delivery.dm_event_id is None or delivery.sent_at is None:
+            if recipient is None or delivery.dm_event_id is None or delivery.sent_at is None:
                 continue
             at = delivery.sent_at
             _add_dm(
@@ -88,7 +88,8 @@ def write_messages(state: State, account: XAccount, answers: Mapping[int, str]) 
             delivery__state=DeliveryState.UNCERTAIN,
         ).select_related("delivery"):
             to, text = attempt.delivery.recipient_x_user_id, attempt.delivery.text
-            _add_dm(state, brand, to, text, attempt.started_at, by_app=True)
+            if to is not None:
+                _add_dm(state, brand, to, text, attempt.started_at, by_app=True)
 
 
 def look_up(state: State, x_user_ids: Iterable[int]) -> list[XUser]:

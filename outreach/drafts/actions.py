@@ -12,8 +12,7 @@ from accounts import queries as people
 from accounts.access import Act, Member, NotAllowed, action
 from outreach.audit.actions import record
 from outreach.customers.models import Customer
-from outreach.customers.queries import suppression_of
-from outreach.drafts import errors
+from outreach.drafts import errors, recipients
 from outreach.drafts.hooks import approval_withdrawn, approved
 from outreach.drafts.models import (
     MOVES,
@@ -58,10 +57,12 @@ def start(member: Member, *, customer_id: int, x_account_id: int) -> Draft:
     Raises Customer.DoesNotExist and XAccount.DoesNotExist for what is not of this workspace, and
     CannotBeWrittenTo for a suppressed person and one whom X was not asked about yet.
     """
-    customer = Customer.objects.of(member).get(pk=customer_id)
+    # Locked, so that a letter is begun before its person is erased, or not at all.
+    customer = Customer.objects.of(member).select_for_update(no_key=True).get(pk=customer_id)
     account = XAccount.objects.of(member).get(pk=x_account_id)
-    _refuse_unknown(customer)
-    _refuse_suppressed(member, customer)
+    recipients.refuse_unknown(customer)
+    recipients.refuse_suppressed(member, customer)
+    recipients.refuse_erased(member, customer)
     draft = Draft.objects.create(
         workspace_id=member.workspace_id,
         x_account=account,
@@ -96,7 +97,7 @@ def submit(
     draft = _lock_own(member, draft_id)
     _keep(draft, version, words)
     customer = Customer.objects.of(member).get(pk=draft.customer_id)
-    _refuse_suppressed(member, customer)
+    recipients.refuse_suppressed(member, customer)
     terms = terms_of(member, customer)
     reading = read_words(draft.words, customer, member.workspace, terms)
     _refuse_unreadable(reading, disagreement)
@@ -148,6 +149,8 @@ def take_back(member: Member, draft_id: int) -> Draft:
         return draft
     if draft.state == DraftState.REJECTED:
         raise errors.NotEditable("This letter was rejected. Write a new one.")
+    if draft.state == DraftState.ERASED:
+        raise errors.NotEditable(GONE)
     was_approved = draft.state == DraftState.APPROVED
     if was_approved:
         approval_withdrawn(draft.pk, "Its author took it back to edit it.", member.user_id)
@@ -176,6 +179,10 @@ def decide(
     policy that is newer than their submission.
     """
     found = Revision.objects.of(member).get(pk=revision_id)
+    customers = Customer.objects.with_erased(member).select_for_update(no_key=True)
+    # Locked, so that a stop comes before the delivery is made, or after it and cancels it; and
+    # before the draft, as everywhere.
+    customer = customers.get(pk=found.customer_id) if decision == Decision.APPROVE else None
     draft = _lock(member, found.draft_id)
     # Read after the lock: another manager may have decided while this one waited.
     latest = draft.revisions.order_by("-number").first()
@@ -191,11 +198,8 @@ def decide(
         raise errors.CommentNeeded("Say what should change, or why it cannot go.")
     sided_with = _side(latest, decision, sided_with)
     report, version = None, latest.policy_version
-    if decision == Decision.APPROVE:
-        # Locked, so that a stop comes before the delivery is made, or after it and cancels it.
-        customers = Customer.objects.of(member).select_for_update(no_key=True)
-        customer = customers.get(pk=latest.customer_id)
-        _refuse_suppressed(member, customer)
+    if customer is not None:
+        recipients.refuse_suppressed(member, customer)
         report, version = _read_anew(member, latest, customer)
     review = Review.objects.create(
         workspace_id=member.workspace_id,
@@ -255,6 +259,7 @@ def undo_approval(member: Member, revision_id: int) -> Draft:
     return draft
 
 
+GONE = "This letter was erased with the person it was for."
 WORDS = ("words", "why_person", "why_now", "what_they_get", "send_at")
 AFTER = {
     Decision.APPROVE: DraftState.APPROVED,
@@ -271,6 +276,8 @@ def _lock_own(member: Member, draft_id: int) -> Draft:
     """The member's own draft, locked and editable."""
     draft = _lock(member, draft_id)
     _refuse_others(member, draft)
+    if draft.state == DraftState.ERASED:
+        raise errors.NotEditable(GONE)
     if not draft.is_editable:
         raise errors.NotEditable(
             f"This letter is {draft.get_state_display().lower()}. Take it back to edit it."
@@ -281,21 +288,6 @@ def _lock_own(member: Member, draft_id: int) -> Draft:
 def _refuse_others(member: Member, draft: Draft) -> None:
     if draft.author_id != member.user_id:
         raise errors.NotYours("Only its author changes a letter. Request a change instead.")
-
-
-def _refuse_unknown(customer: Customer) -> None:
-    if customer.x_user_id is None:
-        raise errors.CannotBeWrittenTo(
-            f"X was not asked yet who @{customer.handle} is, so there is nobody to write to."
-        )
-
-
-def _refuse_suppressed(member: Member, customer: Customer) -> None:
-    suppression = suppression_of(member, customer)
-    if suppression:
-        raise errors.CannotBeWrittenTo(
-            f"{customer.name} must not be written to: {suppression.reason}"
-        )
 
 
 def _refuse_unreadable(reading: DraftReading, disagreement: str) -> None:
@@ -383,6 +375,8 @@ def _undo_review(draft: Draft) -> None:
 
 
 def _what_happened(draft: Draft, revision_id: int) -> str:
+    if draft.state == DraftState.ERASED:
+        return GONE
     review = (
         Review.everywhere.filter(revision_id=revision_id, undone_at__isnull=True)
         .select_related("reviewer")

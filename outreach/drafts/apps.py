@@ -10,3 +10,8 @@ class DraftsConfig(AppConfig):
         from outreach.drafts import preparing
 
         opted_in.fill(preparing.prepare)
+        from outreach.customers.hooks import erased, known
+        from outreach.drafts import erasing
+
+        erased.fill(erasing.erase_letters)
+        known.fill(erasing.letters_of)

@@ -21,24 +21,28 @@ class DraftState(models.TextChoices):
     CHANGES_REQUESTED = "changes_requested", "Changes requested"
     APPROVED = "approved", "Approved"
     REJECTED = "rejected", "Rejected"
+    ERASED = "erased", "Erased"
 
 
 # The whole life of a draft: from each state, where it may go. Only actions.py moves it.
 # Drawn in docs/states.md.
 MOVES: dict[DraftState, frozenset[DraftState]] = {
-    DraftState.DRAFT: frozenset({DraftState.IN_REVIEW}),
+    DraftState.DRAFT: frozenset({DraftState.IN_REVIEW, DraftState.ERASED}),
     DraftState.IN_REVIEW: frozenset(
         {
             DraftState.DRAFT,
             DraftState.APPROVED,
             DraftState.CHANGES_REQUESTED,
             DraftState.REJECTED,
+            DraftState.ERASED,
         }
     ),
-    DraftState.CHANGES_REQUESTED: frozenset({DraftState.IN_REVIEW}),
+    DraftState.CHANGES_REQUESTED: frozenset({DraftState.IN_REVIEW, DraftState.ERASED}),
     # Back to review when the manager undoes it, back to a draft when its author edits it.
-    DraftState.APPROVED: frozenset({DraftState.IN_REVIEW, DraftState.DRAFT}),
-    DraftState.REJECTED: frozenset(),
+    DraftState.APPROVED: frozenset({DraftState.IN_REVIEW, DraftState.DRAFT, DraftState.ERASED}),
+    DraftState.REJECTED: frozenset({DraftState.ERASED}),
+    # With the person it was for; whatever became of it stands on its delivery.
+    DraftState.ERASED: frozenset(),
 }
 EDITABLE = (DraftState.DRAFT, DraftState.CHANGES_REQUESTED)
 
@@ -71,6 +75,11 @@ class Draft(WorkspaceRow):
             ),
             models.CheckConstraint(
                 condition=models.Q(state__in=DraftState.values), name="known_draft_state"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=DraftState.ERASED)
+                | models.Q(words="", why_person="", why_now="", what_they_get=""),
+                name="erased_draft_is_empty",
             ),
         ]
         indexes = [

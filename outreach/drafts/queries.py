@@ -25,8 +25,10 @@ STATE_TONE = {
     DraftState.CHANGES_REQUESTED: "mend",
     DraftState.APPROVED: "good",
     DraftState.REJECTED: "spam",
+    DraftState.ERASED: "",
 }
 OPENING = 120
+ERASED_WORDS = "These words were erased with the person they were for."
 SIDED: dict[str, str] = {
     Side.WRITER: " and agreed with its writer",
     Side.GUIDANCE: " and found that guidance was right",
@@ -131,7 +133,9 @@ def draft_rows(member: Member, drafts: Iterable[Draft]) -> list[DraftRow]:
             url=url_of(member, draft),
             person=draft.customer.name,
             handle=draft.customer.handle,
-            opening=opening(merge(draft.words, values_of(draft.customer)).text),
+            opening=ERASED_WORDS
+            if draft.state == DraftState.ERASED
+            else opening(merge(draft.words, values_of(draft.customer)).text),
             state=draft.state,
             state_words=draft.get_state_display(),
             tone=STATE_TONE[DraftState(draft.state)],
@@ -157,6 +161,8 @@ def state_tabs(member: Member, current: str) -> list[Tab]:
     here = reverse("drafts:list", args=[member.workspace.slug])
     tabs = [Tab("All", sum(counts.values()), here, current == "")]
     for state in DraftState:
+        if state == DraftState.ERASED and state not in counts and state != current:
+            continue  # most workspaces never erase anybody
         url = f"{here}?state={state.value}"
         tabs.append(Tab(state.label, counts.get(state.value, 0), url, current == state.value))
     return tabs
@@ -231,7 +237,7 @@ def letter(revision: Revision, before: Revision | None, review: Review | None) -
         words = f"{review.get_decision_display()} by {review.reviewer.name}"
         stamp = Stamp(words, review.decided_at)
     return Letter(
-        words=revision.text,
+        words=revision.text or ERASED_WORDS,
         to_name=revision.customer.name,
         from_name=revision.author.name,
         brand_handle=revision.x_account.handle,

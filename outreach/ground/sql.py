@@ -55,6 +55,11 @@ def frozen_columns(
     )
 
 
+def lifted(constraint: migrations.RunSQL) -> migrations.RunSQL:
+    """What an earlier migration made is taken away, to be made anew in another form."""
+    return migrations.RunSQL(constraint.reverse_sql, constraint.sql)  # type: ignore[arg-type]
+
+
 def append_only(table: str, *, deletable: bool = False) -> migrations.RunSQL:
     """Rows of `table` are never changed, nor (unless `deletable`) removed."""
     events = "UPDATE" if deletable else "UPDATE OR DELETE"

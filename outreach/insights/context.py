@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.access import Act, Member
 from accounts.views import THEMES
+from outreach.customers.queries import requires_permission
 from outreach.drafts.queries import waiting_for_review
 from outreach.insights.queries import account_strip
 
@@ -25,12 +26,14 @@ def house(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "",
         "rail": [],
         "account_strip": [],
+        "permission_off": False,
     }
     if member is None:
         return context
     context["slug"] = member.workspace.slug
     if getattr(request, "htmx", False) and not request.htmx.boosted:  # type: ignore[attr-defined]
         return context
+    context["permission_off"] = not requires_permission(member)
     context["account_strip"] = account_strip(member)
     context["rail"] = rail(member, request.path)
     return context

@@ -230,6 +230,8 @@ def _line(member: Member, event: AuditEvent) -> LogLine:
 def _url(member: Member, event: AuditEvent) -> str:
     if event.target_kind == "guidance_policy":
         return reverse("drafts:policy", args=[member.workspace.slug])
+    if event.target_kind == "contact_policy":
+        return reverse("customers:policy", args=[member.workspace.slug])
     names = {
         "draft": "delivery:letter",
         "customer": "customers:show",

@@ -196,15 +196,16 @@ def stored_tokens() -> Found:
     from django.db import DatabaseError
 
     columns = {
-        "XToken": ("access_token", "refresh_token"),
-        "XApp": ("client_secret", "bearer_token", "consumer_secret"),
+        "x.XToken": ("access_token", "refresh_token"),
+        "x.XApp": ("client_secret", "bearer_token", "consumer_secret"),
+        "customers.ErasureKey": ("key",),
     }
     try:
         box = MultiFernet([Fernet(key) for key in settings.TOKEN_KEYS])
         rows = [
             bytes(sealed)
             for model, names in columns.items()
-            for row in apps.get_model("x", model)._default_manager.values_list(*names)
+            for row in apps.get_model(model)._default_manager.values_list(*names)
             for sealed in row
             if bytes(sealed)
         ]

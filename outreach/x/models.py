@@ -6,6 +6,7 @@ import hashlib
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
@@ -293,6 +294,10 @@ class Via(models.TextChoices):
     WEBHOOK = "webhook", "the webhook"
 
 
+# Kinds that have a person at each end; where it names them is known (payloads.people_of).
+BETWEEN_TWO = ("follow.follow", "follow.unfollow", "dm.received", "dm.sent", "dm.read")
+
+
 class ActivityEvent(models.Model):
     """One thing that X said happened to an account, stored once, whichever way and how often it came.
 
@@ -330,6 +335,13 @@ class ActivityEvent(models.Model):
                 name="event_waiting",
             ),
             models.Index(fields=["account", "kind", "-id"], name="event_of_account"),
+            # Whoever asks what is known about them, or to be forgotten, is at an end of some.
+            GinIndex(fields=["payload"], opclasses=["jsonb_path_ops"], name="event_by_content"),
+            models.Index(
+                fields=["account", "app"],
+                condition=~Q(kind__in=BETWEEN_TWO),
+                name="event_of_no_two",
+            ),
             models.Index(
                 fields=["id"],
                 condition=Q(handled_at__isnull=False) & ~Q(failure=""),

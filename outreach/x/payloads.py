@@ -141,6 +141,27 @@ def follow_of(event: ActivityEvent) -> Follow | None:
     return None if source is None or target is None else Follow(source, target)
 
 
+def people_of(event: ActivityEvent) -> set[int]:
+    """The X user ids at the two ends of an event: who follows whom, who writes to whom, who reads."""
+    follow = follow_of(event)
+    if follow is not None:
+        return {follow.source_id, follow.target_id}
+    ends: list[object] = []
+    for name in ("direct_message_events", "direct_message_mark_read_events"):
+        items = event.payload.get(name)
+        for item in items if isinstance(items, list) else ():
+            if not isinstance(item, dict):
+                continue
+            message = item.get("message_create")
+            said = message if isinstance(message, dict) else item
+            target = said.get("target")
+            ends += [
+                said.get("sender_id"),
+                target.get("recipient_id") if isinstance(target, dict) else None,
+            ]
+    return {found for found in map(id_from, ends) if found is not None}
+
+
 def revoked_at(event: ActivityEvent) -> datetime | None:
     """When the consent that an oauth.revoke tells of was revoked; X's clock."""
     said = event.payload.get("date_time")

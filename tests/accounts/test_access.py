@@ -17,10 +17,13 @@ from accounts.access import NEEDS, RANK, Act, Member, NotAllowed, action, member
 from accounts.models import Membership, Role
 from outreach.audit.models import AuditEvent
 from outreach.customers import actions as customers
+from outreach.customers.erasing import actions as erasing
 from outreach.customers.history import actions as history
 from outreach.customers.invitations import actions as invitations
+from outreach.customers.models import Permission
 from outreach.delivery import actions as deliveries
 from outreach.drafts import actions as drafts
+from outreach.ground.clock import now
 from outreach.ground.scope import WorkspaceRow
 from outreach.x import actions as x
 from outreach.x import connections
@@ -58,7 +61,7 @@ NAMES = [name for _, name, _ in BELOW]
 
 def url_of(name: str, slug: str, number: int = 1) -> str:
     ids = ["draft_id", "revision_id", "customer_id", "account_id", "delivery_id", "app_id"]
-    ids += ["invitation_id", "run_id"]
+    ids += ["invitation_id", "run_id", "permission_id"]
     route = next(route for route, each, _ in BELOW if each == name)
     values = {each: number for each in ids if f"<int:{each}>" in route}
     return reverse(name, kwargs={"slug": slug} | values)
@@ -381,6 +384,8 @@ def test_no_action_touches_another_workspaces_rows(two):
     consent = connections.begin_consent(house.administrator, app_id=None, account_id=None, **way)
     draft, words, theirs = factories.draft(house), drafts.Words("Hi"), other.customer()
     invitation, reading = begun(house)
+    permission = Permission.everywhere.get(customer_id=letter.customer_id)
+    given = customers.Given(now(), "a fair", "card 12")
     before, events = everything(), AuditEvent.objects.count()
     attempts = [
         lambda: drafts.start(boss, customer_id=letter.customer_id, x_account_id=other.account.pk),
@@ -398,14 +403,6 @@ def test_no_action_touches_another_workspaces_rows(two):
         lambda: deliveries.cancel(boss, letter.pk),
         lambda: deliveries.try_again(boss, letter.pk),
         lambda: customers.suppress(boss, letter.customer_id, reason="stop"),
-        lambda: customers.record_permission(
-            boss,
-            letter.customer_id,
-            basis="opted_in",
-            given_at=letter.due_at,
-            place="",
-            evidence="",
-        ),
         lambda: invitations.make(
             boss,
             account_id=house.account.pk,
@@ -417,6 +414,11 @@ def test_no_action_touches_another_workspaces_rows(two):
         lambda: invitations.close(boss, invitation.pk),
         lambda: history.start(boss, house.account.pk, most=5),
         lambda: history.cancel(boss, reading.pk),
+        lambda: customers.record_permission(boss, letter.customer_id, given=given),
+        lambda: customers.withdraw_permission(boss, permission.pk),
+        lambda: customers.lift_suppression(boss, letter.customer_id, reason="so", given=given),
+        lambda: erasing.erase(boss, letter.customer_id),
+        lambda: erasing.hand_out(boss, letter.customer_id),
         lambda: x.pause_account(boss, house.account.pk),
         lambda: x.resume_account(boss, house.account.pk),
         lambda: connections.begin_consent(boss, app_id=app.pk, account_id=None, **way),
@@ -438,16 +440,21 @@ def test_no_action_touches_another_workspaces_rows(two):
     takes_no_id = {
         "accounts.actions.change_profile",
         "accounts.actions.invite",
+        "outreach.customers.actions.set_require_permission",
         "outreach.x.connections.bring_app",
         "outreach.drafts.policy_actions.change_policy",
     }
     assert set(MEMBER_ACTIONS) - takes_no_id == {
+        "outreach.customers.actions.lift_suppression",
         "outreach.customers.actions.record_permission",
         "outreach.customers.actions.suppress",
         "outreach.customers.history.actions.cancel",
         "outreach.customers.history.actions.start",
         "outreach.customers.invitations.actions.close",
         "outreach.customers.invitations.actions.make",
+        "outreach.customers.actions.withdraw_permission",
+        "outreach.customers.erasing.actions.erase",
+        "outreach.customers.erasing.actions.hand_out",
         "outreach.delivery.actions.cancel",
         "outreach.delivery.actions.try_again",
         "outreach.drafts.actions.decide",
@@ -482,6 +489,7 @@ def test_another_workspaces_row_is_not_there_through_any_address(two):
         "app_id": XApp.objects.get(workspace=house.workspace).pk,
         "invitation_id": invitation.pk,
         "run_id": reading.pk,
+        "permission_id": Permission.everywhere.get(customer_id=letter.customer_id).pk,
     }
     posted = {
         "text": "Hi",

@@ -12,7 +12,6 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 GIVEN = {
-    "basis": "opted_in",
     "given_on": "2026-05-04",
     "place": "Porto makers' fair",
     "evidence": "signed the list",
@@ -51,7 +50,6 @@ def test_a_permission_is_recorded_with_its_evidence_and_who_recorded_it(house, b
         ({"given_on": "0001-01-01"}, "given_on"),
         ({"place": ""}, "place"),
         ({"evidence": ""}, "evidence"),
-        ({"basis": "a hunch"}, "basis"),
         ({"place": "x" * 101}, "place"),
     ],
 )

@@ -179,7 +179,7 @@ def test_a_person_with_everything(house):
     assert page.status_code == 200
     assert (person.may_be_written_to, person.relationship_words) == (True, "mutual")
     assert page.context["attributes"] == [("b", 2), ("size", "M")]
-    assert [said["evidence"] for said in page.context["permissions"]] == ["which ink is that?"]
+    assert [said.evidence for said in page.context["permissions"]] == ["which ink is that?"]
     assert "Maria Silva" in page.content.decode()
 
 

@@ -154,7 +154,7 @@ def test_what_left_or_may_have_left_is_not_edited(house, delivery, state):
 
 def test_steps_insist_on_the_caller_s_transaction(transactional_db):
     with pytest.raises(NoTransaction):
-        actions.cancel_for_person(1, 1, "so")
+        actions.cancel_for_people(1, [1], "so")
 
 
 def test_sent_is_where_every_way_may_end_and_none_goes_on():

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from outreach.audit.models import AuditEvent
+from outreach.customers.erasing.actions import erase
 from outreach.delivery.models import Delivery
 from outreach.drafts import actions, errors, policy_queries
 from outreach.drafts.models import Decision, Review, Revision, Side
@@ -225,7 +226,7 @@ def test_an_export_is_of_one_workspace_where_one_is_named(house, disagreement):
 
 def test_what_was_erased_is_not_exported(house, disagreement):
     factories.decided(house, disagreement, sided_with=Side.WRITER)
-    Revision.everywhere.filter(pk=disagreement.pk).update(words="", text="")
+    erase(house.manager, disagreement.customer_id)
     assert exported() == []
 
 

@@ -221,10 +221,20 @@ def test_text_and_digest_do_not_change_together_either(house):
 def test_erasing_a_person_blanks_the_text_and_nothing_writes_it_again(house):
     letter = factories.delivery(house)
     rows = Delivery.everywhere.filter(pk=letter.pk)
-    assert rows.update(text="") == 1
+    erased: Any = {"text": "", "recipient_x_user_id": None}
+    # Only what goes nowhere is blanked, and text and recipient go together.
+    refused("only_the_erased_have_no_recipient", lambda: rows.update(**erased))
+    rows.update(state="cancelled", reason="so")
+    refused("never change", lambda: rows.update(text=""))
+    refused("never change", lambda: rows.update(recipient_x_user_id=None))
+    refused("never change", lambda: rows.update(text="", recipient_x_user_id=99))
+    refused("never change", lambda: rows.update(**erased, created_at=now()))
+    assert rows.update(**erased) == 1
     connection.check_constraints()
     refused("never change", lambda: rows.update(text="other words"))
-    refused("never change", lambda: rows.update(text="", recipient_x_user_id=99))
+    refused("never change", lambda: rows.update(recipient_x_user_id=99))
+    refused("only_the_erased_have_no_recipient", lambda: rows.update(state="queued"))
+    refused("only_the_erased_have_no_recipient", lambda: rows.update(dm_event_id=7))
     letter.refresh_from_db()
     assert letter.text_sha256 == letter.revision.text_sha256
 
@@ -256,9 +266,32 @@ def test_a_revisions_words_can_only_be_erased_whole(house, revision):
     rows = Revision.everywhere.filter(pk=revision.pk)
     refused("never change", lambda: rows.update(words=""))
     refused("never change", lambda: rows.update(text=""))
-    refused("never change", lambda: rows.update(words="", text="", author=house.manager.user))
-    assert rows.update(words="", text="") == 1
+    refused("never change", lambda: rows.update(words="", text=""))
+    blank: Any = dict.fromkeys(
+        ("words", "text", "why_person", "why_now", "what_they_get", "disagreement"), ""
+    )
+    refused("never change", lambda: rows.update(**blank))
+    blank["report"] = {}
+    refused("never change", lambda: rows.update(**blank, author=house.manager.user))
+    refused("never change", lambda: rows.update(**blank, number=9))
+    assert rows.update(**blank) == 1
     refused("never change", lambda: rows.update(words="other", text="other"))
+    refused("never change", lambda: rows.update(number=9))
+
+
+def test_a_managers_comment_can_only_be_erased(house, revision):
+    review = factories.decided(house, revision, Decision.REQUEST_CHANGES, "Shorter, Maria knows")
+    rows = Review.everywhere.filter(pk=review.pk)
+    refused("never change", lambda: rows.update(comment="Longer"))
+    assert rows.update(comment="") == 1
+
+
+def test_a_draft_of_somebody_erased_stays_empty(house):
+    erased = Draft.everywhere.filter(pk=factories.draft(house).pk)
+    erased.update(words="Hi Maria")
+    refused("erased_draft_is_empty", lambda: erased.update(state="erased"))
+    assert erased.update(state="erased", words="") == 1
+    refused("erased_draft_is_empty", lambda: erased.update(words="Hi Maria"))
 
 
 def test_a_revisions_digest_is_its_texts(revision):

@@ -328,5 +328,6 @@ def test_a_drafts_life(settings, house):
 
 def test_the_table_of_moves_names_every_state_and_rejection_is_an_end():
     assert set(MOVES) == set(DraftState)
-    assert MOVES[DraftState.REJECTED] == frozenset()
+    assert MOVES[DraftState.REJECTED] == frozenset({DraftState.ERASED})
+    assert MOVES[DraftState.ERASED] == frozenset()
     assert all(state not in following for state, following in MOVES.items())

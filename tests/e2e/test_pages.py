@@ -25,11 +25,12 @@ LISTS = {
         "customers/", "customers/?filter=stopped", "customers/?q=nobody-at-all", "settings/x/",
         "customers/invitations/", "customers/invitations/new/", "customers/follow-back/",
         "settings/guidance/",
+        "settings/guidance/", "settings/sending/", "customers/stopped/",
     ),
     "ruth": ("", "review/", "settings/guidance/"),
     "sam": (
         "settings/", "settings/profile/", "settings/x/", "settings/x/guide/",
-        "settings/x/apps/new/", "settings/audit/"),
+        "settings/x/apps/new/", "settings/audit/", "settings/sending/"),
 }  # fmt: skip
 # One of the demo's letters for each thing that can have become of a letter; where it is listed.
 LETTERS = {
@@ -51,6 +52,7 @@ EMPTY = (
     "", "compose/", "compose/new/", "review/", "schedule/", "customers/", "settings/x/",
     "settings/guidance/", "customers/invitations/", "customers/invitations/new/",
     "customers/follow-back/",
+    "settings/guidance/", "customers/stopped/",
 )  # fmt: skip
 # Error pages that no address leads to.
 ERRORS = ("400", "403_csrf", "405", "429", "500", "errors/x_not_answering")
@@ -151,6 +153,20 @@ def test_nothing_is_wrong_with_the_page_of_a_person(at, kind):
     look_at(jo.page, f"a person, {kind}")
     jo.goto(jo.page.url.partition(cast.SLUG + "/")[2] + "letters/")
     look_at(jo.page, f"letters to a person, {kind}")
+
+
+@pytest.mark.parametrize("kind", PEOPLE)
+def test_nothing_is_wrong_with_what_a_manager_can_do_about_a_person(at, kind):
+    ruth = at("ruth")
+    ruth.goto(f"customers/?q={PEOPLE[kind]}")
+    ruth.page.locator("#people a.row-link").click()
+    ruth.page.wait_for_url(re.compile(r"/customers/\d+/$"))
+    for summary in ruth.page.locator("main summary").all():
+        summary.click()
+    look_at(ruth.page, f"all forms of a person, {kind}")
+    ruth.page.get_by_role("link", name="Erase…").click()
+    ruth.page.wait_for_url(re.compile(r"/erase/$"))
+    look_at(ruth.page, f"erasing a person, {kind}")
 
 
 @pytest.mark.parametrize("key", ["jo", "sam"])

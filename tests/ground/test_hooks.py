@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.checks import run_checks
 
-from outreach.ground.hooks import Hook, HookError
+from outreach.ground.hooks import Chorus, Hook, HookError
 
 
 @pytest.fixture
@@ -42,6 +42,21 @@ def test_filling_twice_is_refused_and_the_first_stays(hook):
 def test_filling_again_with_the_same_function_is_no_second_filling(hook):
     assert hook.fill(str) is str
     assert hook.fill(str) is str
+
+
+def test_a_chorus_is_filled_by_several_and_calls_them_in_order(monkeypatch):
+    monkeypatch.setattr(Hook, "declared", list(Hook.declared))
+    chorus: Chorus[[int], str] = Chorus("tests.everybody")
+    with pytest.raises(HookError, match=r"tests\.everybody"):
+        chorus.all(3)
+    assert [found.msg for found in run_checks() if found.id == "ground.E001"] == [
+        "Nobody filled the hook tests.everybody."
+    ]
+    for _ in range(2):
+        chorus.fill(str)
+    chorus.fill(hex)
+    assert chorus.all(17) == ["17", "0x11"]
+    assert chorus.is_filled
 
 
 def test_every_hook_of_the_house_is_filled():

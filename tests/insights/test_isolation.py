@@ -8,7 +8,7 @@ from django.urls import reverse
 from outreach.customers.actions import suppress
 from outreach.customers.history import actions as history
 from outreach.customers.invitations import actions as invitations
-from outreach.customers.models import HistoryRun, Invitation, OptIn
+from outreach.customers.models import HistoryRun, Invitation, OptIn, Permission
 from outreach.drafts import actions as drafts
 from outreach.drafts.models import Decision
 from outreach.ground.clock import now
@@ -85,6 +85,7 @@ def test_no_page_leaks(two):
         "invitation_id": Invitation.objects.of(house.marketer).values_list("pk", flat=True),
         "run_id": HistoryRun.objects.of(house.marketer).values_list("pk", flat=True),
         "app_id": [XApp.objects.get(workspace=house.workspace).pk],
+        "permission_id": Permission.objects.of(house.marketer).values_list("pk", flat=True),
     }
     browser = factories.browser(house.administrator)
     shown = 0

@@ -216,7 +216,7 @@ def test_what_fails_every_time_is_given_up_and_shown_and_the_rest_goes_on(
 
 
 def test_what_nobody_asked_for_is_kept_and_counts_as_handled(house):
-    stored = tell(house, told("dm.read", house.account.x_user_id, {"direct_message_events": []}))
+    stored = tell(house, told("profile.update", house.account.x_user_id, {"bio": "ink"}))
     assert (stored.new, stored.waiting) == (1, frozenset())
     event = ActivityEvent.objects.get()
     assert (event.account_id, event.via) == (house.account.pk, "stream")

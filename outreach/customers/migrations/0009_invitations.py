@@ -10,7 +10,7 @@ from outreach.ground.sql import same_workspace
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_initial"),
-        ("customers", "0004_not_looked_up_yet"),
+        ("customers", "0008_erasing"),
         ("x", "0002_rooms_of_x"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -231,12 +231,6 @@ class Migration(migrations.Migration):
                 ),
                 fields=["workspace", "-id"],
                 name="they_follow_we_do_not",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="permission",
-            constraint=models.UniqueConstraint(
-                fields=("workspace", "id"), name="permission_in_workspace"
             ),
         ),
         migrations.AddField(

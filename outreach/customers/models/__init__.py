@@ -1,5 +1,6 @@
 """The rows of this room."""
 
+from outreach.customers.models.erasing import ErasedPerson, ErasureKey
 from outreach.customers.models.invitations import (
     HeardMessage,
     HistoryPerson,
@@ -7,13 +8,25 @@ from outreach.customers.models.invitations import (
     Invitation,
     OptIn,
 )
-from outreach.customers.models.people import Customer, Relationship
-from outreach.customers.models.permission import Basis, ContactPolicy, Permission, Suppression
+from outreach.customers.models.people import ERASED, Customer, Relationship
+from outreach.customers.models.permission import (
+    Basis,
+    ContactPolicy,
+    EvidenceFile,
+    EvidenceKind,
+    Permission,
+    Suppression,
+)
 
 __all__ = [
+    "ERASED",
     "Basis",
     "ContactPolicy",
     "Customer",
+    "ErasedPerson",
+    "ErasureKey",
+    "EvidenceFile",
+    "EvidenceKind",
     "HeardMessage",
     "HistoryPerson",
     "HistoryRun",

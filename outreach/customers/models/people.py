@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from datetime import datetime
+from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -11,7 +12,21 @@ from django.db.models.functions import Lower
 
 from accounts.models import check_time_zone
 from outreach.ground.clock import Now
-from outreach.ground.scope import WorkspaceRow
+from outreach.ground.scope import Scope, ScopedManager, WorkspaceRow
+
+ERASED = "Erased person"
+
+
+class Customers(ScopedManager["Customer"]):
+    """`Customer.objects`: whoever was erased is nobody's customer any more."""
+
+    def of(self, scope: Scope) -> models.QuerySet[Customer, Customer]:
+        """The workspace's customers."""
+        return super().of(scope).filter(erased_at__isnull=True)
+
+    def with_erased(self, scope: Scope) -> models.QuerySet[Customer, Customer]:
+        """The same with those who were erased: for pages that speak of letters to them."""
+        return super().of(scope)
 
 
 class Customer(WorkspaceRow):
@@ -19,6 +34,8 @@ class Customer(WorkspaceRow):
 
     Imported by handle, they have no X user id until X was asked for it; nobody is written to
     without one. Handles change owners, so only of those two cannot have the same.
+
+    Erased, the row stays empty, for the letters that point at it: nothing in it is theirs.
     """
 
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
@@ -34,6 +51,9 @@ class Customer(WorkspaceRow):
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
     attributes = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now())
+    erased_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[Customers] = Customers()
 
     class Meta(WorkspaceRow.Meta):
         constraints = [
@@ -44,6 +64,18 @@ class Customer(WorkspaceRow):
                 Lower("handle"),
                 condition=models.Q(x_user_id__isnull=True),
                 name="one_row_a_handle_not_looked_up",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(erased_at__isnull=True)
+                | models.Q(
+                    x_user_id__isnull=True,
+                    name=ERASED,
+                    first_name="",
+                    time_zone="",
+                    tags=[],
+                    attributes={},
+                ),
+                name="erased_customer_is_empty",
             ),
         ]
         indexes = [models.Index(fields=["workspace", "name", "id"], name="customer_by_name")]

@@ -29,6 +29,9 @@ class Permission(WorkspaceRow):
     )
     recorded_at = models.DateTimeField(db_default=Now())
     withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_by = models.ForeignKey(
+        "accounts.User", null=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta(WorkspaceRow.Meta):
         constraints = [
@@ -41,6 +44,37 @@ class Permission(WorkspaceRow):
 
     def __str__(self) -> str:
         return f"{self.basis} {self.given_at:%Y-%m-%d}"
+
+
+class EvidenceKind(models.TextChoices):
+    """What an evidence file may be: told by its bytes, served as this and nothing else."""
+
+    PNG = "image/png", "PNG picture"
+    JPEG = "image/jpeg", "JPEG picture"
+    PDF = "application/pdf", "PDF"
+    TEXT = "text/plain", "text"
+
+
+class EvidenceFile(WorkspaceRow):
+    """A file that shows a permission. Kept here, so that erasing a person is one transaction."""
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    permission = models.OneToOneField(
+        Permission, primary_key=True, on_delete=models.CASCADE, related_name="evidence_file"
+    )
+    name = models.CharField(max_length=100, help_text="as it was called where it came from")
+    kind = models.CharField(max_length=32, choices=EvidenceKind)
+    content = models.BinaryField()
+
+    class Meta(WorkspaceRow.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=EvidenceKind.values), name="known_evidence_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"evidence of permission {self.permission_id}"
 
 
 class Suppression(WorkspaceRow):

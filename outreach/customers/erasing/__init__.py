@@ -1,0 +1,1 @@
+"""Erasing a person, and telling everything that is known about one."""
