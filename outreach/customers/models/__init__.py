@@ -1,5 +1,12 @@
 """The rows of this room."""
 
+from outreach.customers.models.imports import (
+    ImportMemory,
+    ImportPiece,
+    ImportRefusal,
+    ImportRun,
+    ImportStage,
+)
 from outreach.customers.models.people import Customer, Relationship
 from outreach.customers.models.permission import Basis, ContactPolicy, Permission, Suppression
 
@@ -7,6 +14,11 @@ __all__ = [
     "Basis",
     "ContactPolicy",
     "Customer",
+    "ImportMemory",
+    "ImportPiece",
+    "ImportRefusal",
+    "ImportRun",
+    "ImportStage",
     "Permission",
     "Relationship",
     "Suppression",
