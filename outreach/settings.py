@@ -170,6 +170,11 @@ UNDO_SECONDS = env.int("UNDO_SECONDS", default=10)
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=300_000_000)
 IMPORT_KEEP_DAYS = env.int("IMPORT_KEEP_DAYS", default=7)
 IMPORT_SECONDS = env.float("IMPORT_SECONDS", default=5.0)
+FILE_UPLOAD_HANDLERS = [
+    "outreach.customers.imports.uploads.BoundedUploads",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # --- Django ----------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -55,7 +55,7 @@ NAMES = [name for _, name, _ in BELOW]
 
 
 def url_of(name: str, slug: str, number: int = 1) -> str:
-    ids = ["draft_id", "revision_id", "customer_id", "account_id", "delivery_id", "app_id"]
+    ids = ["draft_id", "revision_id", "customer_id", "account_id", "delivery_id", "app_id", "run_id"]
     route = next(route for route, each, _ in BELOW if each == name)
     values = {each: number for each in ids if f"<int:{each}>" in route}
     return reverse(name, kwargs={"slug": slug} | values)

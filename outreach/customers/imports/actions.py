@@ -8,10 +8,10 @@ from typing import Any
 from accounts.access import Act, Member, action
 from accounts.models import Workspace
 from outreach.audit.actions import record
-from outreach.customers.imports import columns, running, storage
+from outreach.customers.imports import columns, exporting, running, storage
 from outreach.customers.imports.comparing import Counts
 from outreach.customers.imports.refusing import FileRefused
-from outreach.customers.models import ImportMemory, ImportRun, ImportStage
+from outreach.customers.models import Customer, ImportMemory, ImportRun, ImportStage
 from outreach.ground import runs
 from outreach.ground.clock import Now
 from outreach.ground.runs import OPEN, RunState
@@ -137,6 +137,21 @@ def cancel(member: Member, run_id: int) -> bool:
         rows.update(stage=ImportStage.ENDED)
         running.clear(run.pk)
     return True
+
+
+@action(Act.WRITE)
+def export(member: Member) -> list[str]:
+    """Write down that everybody was exported. Returns the merge fields that they have."""
+    keys = exporting.keys_of(member)
+    record(
+        "customers.exported",
+        target_kind="workspace",
+        target_id=member.workspace_id,
+        workspace_id=member.workspace_id,
+        actor_id=member.user_id,
+        details={"customers": Customer.objects.of(member).count()},
+    )
+    return keys
 
 
 @engine_action

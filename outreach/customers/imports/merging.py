@@ -47,7 +47,7 @@ PERMIT = """
     INSERT INTO customers_permission
         (workspace_id, customer_id, basis, given_at, place, evidence, recorded_by_id)
     SELECT %(workspace)s, coalesce(found.customer_id, staged.new_id), staged.basis,
-        staged.given_at, staged.place, staged.evidence, %(actor)s
+        staged.given_at, coalesce(staged.place, ''), staged.evidence, %(actor)s
     FROM {staged} staged
     LEFT JOIN import_found found ON found.line = staged.line
     LEFT JOIN import_changes changes ON changes.line = staged.line

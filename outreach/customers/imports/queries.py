@@ -69,7 +69,7 @@ def refused_lines(run: ImportRun) -> Iterator[str]:
 
     Formulas are defused. Mended and imported again, the two last columns are left out.
     """
-    write = csv.writer(_Echo()).writerow
+    write = csv.writer(Echo()).writerow
     width = len(run.header)
     yield write([*map(defused, run.header), *_LINES])
     rows = ImportRefusal.everywhere.filter(run=run).order_by("line")
@@ -79,7 +79,7 @@ def refused_lines(run: ImportRun) -> Iterator[str]:
         yield write([*map(defused, kept), row.line, row.reason, *map(defused, more)])
 
 
-class _Echo:
+class Echo:
     """A file that hands a written line back."""
 
     def write(self, text: str) -> str:

@@ -229,8 +229,8 @@ def _permission_reader(
             _text(cells[place_at], 100, "place of the permission") if place_at is not None else ""
         )
         evidence = cells[evidence_at].strip() if evidence_at is not None else ""
-        if len(evidence) > 2000:
-            raise RowRefused(f"The evidence has {len(evidence):,} characters; 2,000 is the most.")
+        if len(evidence) > 10_000:
+            raise RowRefused(f"The evidence has {len(evidence):,} characters; 10,000 is the most.")
         return basis, moment, place or "", evidence or f"Named in the file {file_name}."
 
     return read

@@ -64,8 +64,9 @@ def work(run_id: int) -> bool:
         _end(run, token, RunState.CANCELLED, "")
     except FileRefused as refused:
         _end(run, token, RunState.FAILED, str(refused))
-    except IntegrityError:
+    except IntegrityError as error:
         # Somebody made one of the newcomers meanwhile: the next look finds them.
+        log.warning("import %s: %s", run_id, str(error).partition("\n")[0])
         _put_off(run, token)
     except (DatabaseError, InterfaceError):
         raise  # the lease ends, and the tick finds the run again

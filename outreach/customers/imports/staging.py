@@ -97,7 +97,7 @@ def as_array(cells: Iterable[str]) -> str:
 REPEATED = """
     WITH firsts AS (
         SELECT {column} AS of, min(line) AS line FROM {staged}
-        WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1
+        WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1 {unless}
     ), left_out AS (
         DELETE FROM {staged} staged USING firsts
         WHERE staged.{column} = firsts.of AND staged.line > firsts.line
@@ -113,12 +113,17 @@ def refuse_repeated(run_id: int, workspace_id: int) -> int:
     """Whom the file names twice counts where it is named first. Returns how many are left out."""
     execute(f"ANALYZE {table_of(run_id)}")
     left_out = 0
-    for column, words in (
-        ("key", "'The file names @%1$s on line %2$s already.'"),
-        ("x_user_id", "'The file names this X user id on line %2$s already.'"),
+    for column, words, unless in (
+        ("x_user_id", "'The file names this X user id on line %2$s already.'", ""),
+        # Where each has an id of its own they are several people: handles change owners.
+        (
+            "key",
+            "'The file names @%1$s on line %2$s already.'",
+            "AND bool_or(x_user_id IS NULL)",
+        ),
     ):
         statement = REPEATED.format(
-            staged=table_of(run_id), column=column, words=words.replace("%", "%%")
+            staged=table_of(run_id), column=column, words=words.replace("%", "%%"), unless=unless
         )
         left_out += execute(statement, {"workspace": workspace_id, "run": run_id})
     return left_out

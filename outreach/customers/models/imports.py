@@ -71,6 +71,12 @@ class ImportRun(Run):
     def waits_for_a_person(self) -> bool:
         return self.is_open and self.stage in (ImportStage.COLUMNS, ImportStage.COUNTED)
 
+    @property
+    def recounted(self) -> bool:
+        """Whether what was written is not what was confirmed."""
+        written = {"new": self.new, "changed": self.changed, "unchanged": self.unchanged}
+        return bool(self.expected) and written != self.expected
+
 
 class ImportPiece(WorkspaceRow):
     """A megabyte of an uploaded file: in the database, so that any worker can read it."""
