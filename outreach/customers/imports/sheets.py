@@ -49,7 +49,7 @@ def check(file: BinaryIO) -> str:
             raise FileRefused(_BROKEN)
         for part in parts:
             _check_part(part)
-    with _workbook(file) as book:
+    with _readable(), _workbook(file) as book:
         return str(_sheet(book).title)
 
 

@@ -71,8 +71,8 @@ def look(file: BinaryIO) -> Table:
     if not first:
         raise FileRefused("The file is empty. Choose one with a header and at least one row.")
     header_line, header = first[0]
-    while header and not header[-1].strip():
-        header = header[:-1]
+    filled = max((_extent(cells) for _, cells in first), default=0)
+    header = header[: max(_extent(header), min(len(header), filled))]
     if len(header) > MOST_COLUMNS:
         raise FileRefused(
             f"The file has {len(header):,} columns; {MOST_COLUMNS} is the most. "
@@ -81,6 +81,11 @@ def look(file: BinaryIO) -> Table:
     if len(first) == 1:
         raise FileRefused("The file has a header and no rows. Choose one with at least one row.")
     return Table(shape, header, header_line, [cells for _, cells in first[1:]])
+
+
+def _extent(cells: Sequence[str]) -> int:
+    """Up to which place something is said."""
+    return max((place for place, cell in enumerate(cells, start=1) if cell.strip()), default=0)
 
 
 def rows_of(file: BinaryIO, shape: Shape) -> Iterator[tuple[int, list[str]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, TextIO
 
@@ -29,12 +30,16 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What spreadsheets of this world save in, when it is not UTF-8.
-_USUAL = [
-    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258",
-    "cp874", "shift_jis", "cp932", "euc_jp", "gb18030", "big5", "euc_kr", "cp949", "koi8_r",
-    "cp437", "cp850", "mac_roman",
+# What spreadsheets of this world save in, when it is not UTF-8: one byte a letter for Latin
+# scripts, whose accented letters stand alone among plain ones; and whatever writes whole words
+# in bytes beyond ASCII.
+_LATIN = ["cp1252", "cp1250", "cp1254", "cp1257", "mac_roman", "cp850", "cp437"]
+_OTHERS = [
+    "cp1251", "cp1253", "cp1255", "cp1256", "cp874", "cp932", "euc_jp", "gb18030", "big5",
+    "euc_kr", "cp949", "koi8_r", "cp866",
 ]  # fmt: skip
+_RUN = re.compile(rb"[\x80-\xff]+")
+_WESTERN = re.compile(r"[\x00-\x7fÀ-ÖØ-öø-ÿŠŒŽšœžŸ\xa0€‚„…‘’“”•–—™«»¡¿°·©®§ªº´]*")
 
 
 def name_of(encoding: str) -> str:
@@ -64,7 +69,17 @@ def encoding_of(file: BinaryIO) -> str:
     around = file.read(_LOOKED_AT)
     if sum(byte < 9 or 14 <= byte < 32 for byte in around) > len(around) // 10:
         raise FileRefused("This is no text and no Excel sheet. Save the table as CSV or XLSX.")
-    best = from_bytes(around, cp_isolation=_USUAL).best()
+    return _guessed(around)
+
+
+def _guessed(sample: bytes) -> str:
+    """Which of the usual encodings a piece of text is in, judged by what it would say."""
+    runs = _RUN.findall(sample)
+    alone = sum(len(run) < 3 for run in runs)
+    latin = alone * 10 >= len(runs) * 9
+    if latin and _WESTERN.fullmatch(sample.decode("cp1252", "replace")):
+        return "cp1252"
+    best = from_bytes(sample, cp_isolation=_LATIN if latin else _OTHERS).best()
     return best.encoding if best else "cp1252"
 
 
