@@ -17,6 +17,7 @@ from accounts.access import NEEDS, RANK, Act, Member, NotAllowed, action, member
 from accounts.models import Membership, Role
 from outreach.audit.models import AuditEvent
 from outreach.customers import actions as customers
+from outreach.customers.imports import actions as imports
 from outreach.delivery import actions as deliveries
 from outreach.drafts import actions as drafts
 from outreach.ground.scope import WorkspaceRow
@@ -55,7 +56,15 @@ NAMES = [name for _, name, _ in BELOW]
 
 
 def url_of(name: str, slug: str, number: int = 1) -> str:
-    ids = ["draft_id", "revision_id", "customer_id", "account_id", "delivery_id", "app_id", "run_id"]
+    ids = [
+        "draft_id",
+        "revision_id",
+        "customer_id",
+        "account_id",
+        "delivery_id",
+        "app_id",
+        "run_id",
+    ]
     route = next(route for route, each, _ in BELOW if each == name)
     values = {each: number for each in ids if f"<int:{each}>" in route}
     return reverse(name, kwargs={"slug": slug} | values)
@@ -364,6 +373,7 @@ def test_no_action_touches_another_workspaces_rows(two):
     way = {"state": "state", "verifier": "verifier"}
     consent = connections.begin_consent(house.administrator, app_id=None, account_id=None, **way)
     draft, words, theirs = factories.draft(house), drafts.Words("Hi"), other.customer()
+    file = imports.upload(house.marketer, "people.csv", [b"handle\nana\n"])
     before, events = everything(), AuditEvent.objects.count()
     attempts = [
         lambda: drafts.start(boss, customer_id=letter.customer_id, x_account_id=other.account.pk),
@@ -400,6 +410,9 @@ def test_no_action_touches_another_workspaces_rows(two):
         lambda: connections.erase_tokens(boss, house.account.pk),
         lambda: connections.change_app(boss, app.pk, name="Mine", secrets={}),
         lambda: x.set_cap(boss, house.account.pk, monthly_cap=1, warn_percent=80),
+        lambda: imports.choose_columns(boss, file.pk, ["handle"], day_first=True),
+        lambda: imports.confirm(boss, file.pk),
+        lambda: imports.cancel(boss, file.pk),
     ]
     for number, attempt in enumerate(attempts):
         with pytest.raises(ObjectDoesNotExist) as refused:
@@ -410,12 +423,17 @@ def test_no_action_touches_another_workspaces_rows(two):
     takes_no_id = {
         "accounts.actions.change_profile",
         "accounts.actions.invite",
+        "outreach.customers.imports.actions.export",
+        "outreach.customers.imports.actions.upload",
         "outreach.x.connections.bring_app",
         "outreach.drafts.policy_actions.change_policy",
     }
     assert set(MEMBER_ACTIONS) - takes_no_id == {
         "outreach.customers.actions.record_permission",
         "outreach.customers.actions.suppress",
+        "outreach.customers.imports.actions.cancel",
+        "outreach.customers.imports.actions.choose_columns",
+        "outreach.customers.imports.actions.confirm",
         "outreach.delivery.actions.cancel",
         "outreach.delivery.actions.try_again",
         "outreach.drafts.actions.decide",

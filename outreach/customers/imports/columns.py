@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from outreach.customers.imports.handles import handle_of
 from outreach.customers.imports.refusing import FileRefused, RowRefused
 
+# What the file of refused rows has beside the file's own columns.
+REASONS = ("Left out: line", "Left out: why")
 # What a column can be. The rest are attributes ('attribute:…'), or left out ('').
 HANDLE, X_USER_ID, NAME, FIRST_NAME = "handle", "x_user_id", "name", "first_name"
 TAGS, TIME_ZONE, STOP = "tags", "time_zone", "stop"
@@ -117,6 +119,8 @@ def guess(
 
 def _target(name: str, remembered: Mapping[str, str]) -> str:
     plain = normal(name)
+    if name in REASONS:
+        return LEFT_OUT
     if plain in remembered:
         return remembered[plain]
     written = name.strip()

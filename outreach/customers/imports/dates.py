@@ -84,7 +84,7 @@ def _spelt(day: str, month: str, year: str, zone: ZoneInfo) -> datetime | None:
 
 def _unreadable(text: str, day_first: bool) -> str:
     said = text[:40]
-    if _NUMBERS.fullmatch(text) and "." not in text:
+    if _NUMBERS.fullmatch(text) and "." not in text and not text[:4].isdecimal():
         order = "day first" if day_first else "month first"
         return f"‘{said}’ is no date when read {order}. Write it as 2026-11-24."
     return f"‘{said}’ is no date that can be read. Write it as 2026-11-24."

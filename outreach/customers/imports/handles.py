@@ -10,7 +10,7 @@ from outreach.customers.imports.refusing import RowRefused
 # X: up to 15 letters of the Latin alphabet, digits and underscores.
 PLAIN = re.compile(r" *@?([A-Za-z0-9_]{1,15}) *").fullmatch
 _PROFILE = re.compile(
-    r"(?:https?:)?(?://)?(?:[a-z]+\.)?(?:twitter|x)\.com/(?:#!/)?@?([A-Za-z0-9_]{1,50})(?=[/?#\s\"'>)\],;|]|$)",
+    r"(?<![\w.-])(?:https?:)?(?://)?(?:[a-z]+\.)?(?:twitter|x)\.com/(?:#!/)?@?([A-Za-z0-9_]{1,50})(?=[/?#\s\"'>)\],;|]|$)",
     re.IGNORECASE,
 )
 _ASKED_BY_NAME = re.compile(

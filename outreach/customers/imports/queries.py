@@ -11,7 +11,6 @@ from outreach.customers.models import ImportRefusal, ImportRun
 from outreach.ground.scope import Scope
 
 _SHOWN = 50
-_LINES = "Line", "Why it was left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +66,11 @@ def refusals(run: ImportRun) -> list[ImportRefusal]:
 def refused_lines(run: ImportRun) -> Iterator[str]:
     """All of them as lines of CSV: the file's own columns, then the line and the reason.
 
-    Formulas are defused. Mended and imported again, the two last columns are left out.
+    Formulas are defused. An import of the mended file knows the two last columns and leaves them out.
     """
     write = csv.writer(Echo()).writerow
     width = len(run.header)
-    yield write([*map(defused, run.header), *_LINES])
+    yield write([*map(defused, run.header), *columns.REASONS])
     rows = ImportRefusal.everywhere.filter(run=run).order_by("line")
     for row in rows.iterator(2_000):
         cells = [*row.cells, *[""] * (width - len(row.cells))]

@@ -27,8 +27,9 @@ def imports(request: MemberRequest) -> HttpResponse:
     member = request.member
     form = UploadForm()
     if request.method == "POST":
+        files = request.FILES  # reading them is what finds one too big
         too_big = bool(getattr(request, "upload_too_big", False))
-        form = UploadForm(request.POST, request.FILES, too_big=too_big)
+        form = UploadForm(request.POST, files, too_big=too_big)
         if form.is_valid():
             file = form.cleaned_data["file"]
             try:
