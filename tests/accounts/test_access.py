@@ -63,7 +63,7 @@ def url_of(name: str, slug: str, number: int = 1) -> str:
         "account_id",
         "delivery_id",
         "app_id",
-        "run_id",
+        "import_id",
     ]
     route = next(route for route, each, _ in BELOW if each == name)
     values = {each: number for each in ids if f"<int:{each}>" in route}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -26,9 +27,8 @@ def run(house) -> ImportRun:
 
 
 def made(house, **values) -> ImportRun:
-    return ImportRun.objects.create(
-        workspace=house.workspace, file_name="people.csv", size=1, sha256=b"", **values
-    )
+    row: Any = {"file_name": "people.csv", "size": 1, "sha256": b"", **values}
+    return ImportRun.objects.create(workspace=house.workspace, **row)
 
 
 def fresh(run: ImportRun) -> ImportRun:

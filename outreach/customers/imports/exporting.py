@@ -56,7 +56,7 @@ def lines(member: Member, keys: Sequence[str]) -> Iterator[str]:
     yield write([*HEADER, *(ATTRIBUTE + " " + key for key in keys)])
     after = 0
     while True:
-        values = {
+        values: dict[str, Any] = {
             "workspace": member.workspace_id, "keys": list(keys), "after": after, "page": PAGE,
         }  # fmt: skip
         with connection.cursor() as cursor:

@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, TextIO, cast
 
 from charset_normalizer import from_bytes
 
@@ -192,11 +192,11 @@ class _Lines:
 
 def _text(file: BinaryIO, encoding: str) -> TextIO:
     """The file as text; what cannot be read shows as U+FFFD, and its row is refused."""
-    wrapped = io.TextIOWrapper(_Kept(file), encoding=encoding, errors="replace", newline="")
-    return wrapped
+    kept = cast("BinaryIO", _Kept(file))
+    return io.TextIOWrapper(kept, encoding=encoding, errors="replace", newline="")
 
 
-class _Kept(io.BufferedIOBase):
+class _Kept(io.RawIOBase):
     """The file, which stays open when its text is given up."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -208,5 +208,5 @@ class _Kept(io.BufferedIOBase):
     def read1(self, size: int = -1) -> bytes:
         return self._file.read(size)
 
-    def read(self, size: int | None = -1) -> bytes:
-        return self._file.read(-1 if size is None else size)
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)

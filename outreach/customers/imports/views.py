@@ -38,23 +38,23 @@ def imports(request: MemberRequest) -> HttpResponse:
                 form.add_error("file", str(refused))
             else:
                 tasks.wake(made.pk)
-                return redirect("customers:import", slug=member.workspace.slug, run_id=made.pk)
+                return redirect("customers:import", slug=member.workspace.slug, import_id=made.pk)
     page = {"form": form, "runs": queries.newest(member)}
     return render(request, "customers/imports/list.html", page, status=422 if form.errors else 200)
 
 
 @member_view(Act.WRITE)
 @require_safe
-def run(request: MemberRequest, run_id: int) -> HttpResponse:
+def run(request: MemberRequest, import_id: int) -> HttpResponse:
     """One import, at whatever it is: its columns, its counts, or how far it is."""
-    return _page(request, _run(request, run_id))
+    return _page(request, _run(request, import_id))
 
 
 @member_view(Act.WRITE)
 @require_safe
-def progress(request: MemberRequest, run_id: int) -> HttpResponse:
+def progress(request: MemberRequest, import_id: int) -> HttpResponse:
     """How far it is, polled by its page; when a person has the next word, the page loads anew."""
-    found = _run(request, run_id)
+    found = _run(request, import_id)
     response = render(request, "customers/imports/_progress.html", {"run": found})
     if found.is_open and not found.waits_for_a_person:
         return response
@@ -65,22 +65,22 @@ def progress(request: MemberRequest, run_id: int) -> HttpResponse:
 
 @member_view(Act.WRITE)
 @require_POST
-def choose(request: MemberRequest, run_id: int) -> HttpResponse:
+def choose(request: MemberRequest, import_id: int) -> HttpResponse:
     """Take what the columns are, and have the rows counted."""
-    found = _run(request, run_id)
+    found = _run(request, import_id)
     if not found.waits_for_a_person:
         return _to(request, found)
     form = ColumnsForm(found, request.POST)
     if form.is_valid():
         day_first = form.cleaned_data["day_first"]
         try:
-            actions.choose_columns(request.member, run_id, form.targets, day_first=day_first)
+            actions.choose_columns(request.member, import_id, form.targets, day_first=day_first)
         except actions.NotNow as not_now:
             messages.warning(request, str(not_now))
         except FileRefused as refused:
             form.add_error(None, str(refused))
         else:
-            tasks.wake(run_id)
+            tasks.wake(import_id)
         if not form.errors:
             return _to(request, found)
     return _page(request, found, form, status=422)
@@ -88,24 +88,24 @@ def choose(request: MemberRequest, run_id: int) -> HttpResponse:
 
 @member_view(Act.WRITE)
 @require_POST
-def confirm(request: MemberRequest, run_id: int) -> HttpResponse:
+def confirm(request: MemberRequest, import_id: int) -> HttpResponse:
     """Have what was counted written."""
-    found = _run(request, run_id)
+    found = _run(request, import_id)
     try:
-        actions.confirm(request.member, run_id)
+        actions.confirm(request.member, import_id)
     except actions.NotNow as not_now:
         messages.warning(request, str(not_now))
     else:
-        tasks.wake(run_id)
+        tasks.wake(import_id)
     return _to(request, found)
 
 
 @member_view(Act.WRITE)
 @require_POST
-def cancel(request: MemberRequest, run_id: int) -> HttpResponse:
+def cancel(request: MemberRequest, import_id: int) -> HttpResponse:
     """End an import before it writes."""
-    found = _run(request, run_id)
-    if actions.cancel(request.member, run_id):
+    found = _run(request, import_id)
+    if actions.cancel(request.member, import_id):
         messages.success(request, "The import is cancelled. Nothing of the file was written.")
     else:
         messages.warning(
@@ -117,9 +117,9 @@ def cancel(request: MemberRequest, run_id: int) -> HttpResponse:
 
 @member_view(Act.WRITE)
 @require_safe
-def refused(request: MemberRequest, run_id: int) -> StreamingHttpResponse:
+def refused(request: MemberRequest, import_id: int) -> StreamingHttpResponse:
     """The rows that were left out, as a file with a reason each."""
-    found = _run(request, run_id)
+    found = _run(request, import_id)
     if not found.refused or not found.file_kept:
         raise Http404("No row of this import is kept that was left out.")
     name = found.file_name.rpartition(".")[0] or found.file_name
@@ -136,15 +136,15 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
     )
 
 
-def _run(request: MemberRequest, run_id: int) -> ImportRun:
+def _run(request: MemberRequest, import_id: int) -> ImportRun:
     try:
-        return queries.one(request.member, run_id)
+        return queries.one(request.member, import_id)
     except ImportRun.DoesNotExist:
         raise Http404(NONE) from None
 
 
 def _to(request: MemberRequest, found: ImportRun) -> HttpResponse:
-    return redirect("customers:import", slug=request.member.workspace.slug, run_id=found.pk)
+    return redirect("customers:import", slug=request.member.workspace.slug, import_id=found.pk)
 
 
 def _page(

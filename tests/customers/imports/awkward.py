@@ -34,7 +34,11 @@ class Awkward:
 
 def _bytes(content: bytes | str, encoding: str = "utf-8") -> Write:
     data = content.encode(encoding) if isinstance(content, str) else content
-    return lambda path: path.write_bytes(data) and None
+
+    def write(path: Path) -> None:
+        path.write_bytes(data)
+
+    return write
 
 
 def _long_line(path: Path) -> None:
@@ -58,8 +62,9 @@ def _book(fill: Callable[[Workbook], None], name: str = "People") -> Write:
 
 def _rows(*rows: list[Any]) -> Write:
     def fill(book: Workbook) -> None:
+        sheet = book.worksheets[0]
         for row in rows:
-            book.active.append(row)  # type: ignore[union-attr]
+            sheet.append(row)
 
     return _book(fill)
 
@@ -147,7 +152,7 @@ def _formulas(book: Workbook) -> None:
 
 
 def _hidden_first(book: Workbook) -> None:
-    book.active.sheet_state = "hidden"  # type: ignore[union-attr]
+    book.worksheets[0].sheet_state = "hidden"
     shown = book.create_sheet("Shown")
     shown.append(["handle"])
     shown.append(["ana"])

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 def exported(house) -> str:
     answer = factories.browser(house.marketer).get(reverse("customers:export", args=[house.slug]))
     assert answer.status_code == 200
-    return b"".join(answer.streaming_content).decode()
+    return answer.getvalue().decode()
 
 
 def rows(text: str) -> list[dict[str, str]]:
