@@ -8,10 +8,15 @@ from typing import Any
 from accounts.access import Act, Member, action
 from accounts.models import Workspace
 from outreach.audit.actions import record
-from outreach.customers.imports import columns, exporting, running, storage
+from outreach.customers.imports import columns, exporting, running, staging, storage
 from outreach.customers.imports.comparing import Counts
 from outreach.customers.imports.refusing import FileRefused
-from outreach.customers.models import Customer, ImportMemory, ImportRun, ImportStage
+from outreach.customers.models import (
+    Customer,
+    ImportMemory,
+    ImportRun,
+    ImportStage,
+)
 from outreach.ground import runs
 from outreach.ground.clock import Now
 from outreach.ground.runs import OPEN, RunState
@@ -162,6 +167,22 @@ def give_up(workspace: Workspace, run_id: int) -> None:
         ended = ImportRun.objects.of(workspace).filter(pk=run_id, state=RunState.CANCELLED)
         if ended.update(stage=ImportStage.ENDED):
             running.clear(run_id)
+
+
+@step
+def forget_step(workspace_id: int, words: Iterable[str]) -> None:
+    """Part of erasing somebody: what is kept of files that may hold them goes.
+
+    Files that nobody confirmed yet are cancelled, since what is packed cannot be searched; of
+    rows that were left out those go in which one of `words` stands (handle, name, X user id). A
+    file that a worker has just now ends after its step, unless it is writing.
+    """
+    rows = ImportRun.everywhere.filter(workspace_id=workspace_id)
+    runs.ask_to_cancel(rows)
+    for run in rows.filter(state=RunState.CANCELLED).exclude(stage=ImportStage.ENDED):
+        ImportRun.everywhere.filter(pk=run.pk).update(stage=ImportStage.ENDED)
+        running.clear(run.pk)
+    staging.forget_refusals(workspace_id, [word for word in words if word])
 
 
 @step

@@ -80,8 +80,8 @@ STOP_NEW = """
 
 
 @step
-def merge(run_id: int, workspace_id: int, actor_id: int | None) -> None:
-    """Write what `compare` found, in the same transaction as that.
+def merge(run_id: int, workspace_id: int, actor_id: int | None) -> int:
+    """Write what `compare` found, in the same transaction as that. Returns how many it stopped.
 
     Raises IntegrityError where somebody else made one of the newcomers meanwhile.
     """
@@ -92,6 +92,7 @@ def merge(run_id: int, workspace_id: int, actor_id: int | None) -> None:
     execute_of(run_id, UPDATE, **values)
     execute_of(run_id, PERMIT, **values)
     _suppress(stops, values)
+    return len(stops)
 
 
 def _stops(run_id: int, values: dict[str, Any]) -> list[tuple[int | None, str, str, bool]]:

@@ -252,9 +252,9 @@ def _write(run: ImportRun, token: uuid.UUID) -> None:
         return
     counts = comparing.compare(run.pk, run.workspace_id)
     _fill_refusals(run)
-    merging.merge(run.pk, run.workspace_id, run.confirmed_by_id)
+    stopped = merging.merge(run.pk, run.workspace_id, run.confirmed_by_id)
     refused = ImportRefusal.everywhere.filter(run=run).count()
-    _close(run, token, RunState.DONE, "", **counts.as_dict(), refused=refused)
+    _close(run, token, RunState.DONE, "", stopped=stopped, **counts.as_dict(), refused=refused)
 
 
 def _intact(run: ImportRun) -> bool:
@@ -293,7 +293,15 @@ def _put_off(run: ImportRun, token: uuid.UUID) -> None:
 
 
 @step
-def _close(run: ImportRun, token: uuid.UUID, state: RunState, problem: str, **counts: int) -> None:
+def _close(
+    run: ImportRun,
+    token: uuid.UUID,
+    state: RunState,
+    problem: str,
+    *,
+    stopped: int = 0,
+    **counts: int,
+) -> None:
     runs.end(ImportRun, run.pk, token, state, problem=problem, stage=ImportStage.ENDED, **counts)
     clear(run.pk)
     fresh = ImportRun.everywhere.get(pk=run.pk)
@@ -302,6 +310,8 @@ def _close(run: ImportRun, token: uuid.UUID, state: RunState, problem: str, **co
         details |= {
             name: getattr(fresh, name) for name in ("new", "changed", "unchanged", "refused")
         }
+    if stopped:
+        details["stopped"] = stopped
     if problem:
         details["problem"] = problem
     record(
@@ -313,6 +323,7 @@ def _close(run: ImportRun, token: uuid.UUID, state: RunState, problem: str, **co
 @step
 def clear(run_id: int) -> None:
     """Keep nothing of the file but the rows that were left out."""
+    ImportRun.everywhere.filter(pk=run_id).update(shown=[])
     ImportPiece.everywhere.filter(run_id=run_id).delete()
     staging.drop(run_id)
 

@@ -141,3 +141,17 @@ def fill_refusals(run_id: int, rows: Sequence[tuple[int, list[str]]]) -> None:
     """Put cells to refusals that were made without them."""
     lines, cells = [line for line, _ in rows], [as_array(cells) for _, cells in rows]
     execute(FILL, {"run": run_id, "lines": lines, "cells": cells})
+
+
+FORGET = """
+    DELETE FROM customers_importrefusal
+    WHERE workspace_id = %(workspace)s AND EXISTS (
+        SELECT FROM unnest(%(words)s::text[]) word
+        WHERE position(lower(word) IN lower(array_to_string(cells, ' ') || ' ' || reason)) > 0)
+"""
+
+
+@step
+def forget_refusals(workspace_id: int, words: Sequence[str]) -> None:
+    """Remove the refused rows of a workspace in which one of these words stands, in any case."""
+    execute(FORGET, {"workspace": workspace_id, "words": list(words)})

@@ -477,3 +477,20 @@ def test_another_workspaces_import_cannot_be_touched(house):
 def test_a_relationship_never_comes_from_a_file(house):
     imported(house, FULL)
     assert not Relationship.everywhere.exists()
+
+
+def test_erasing_somebody_leaves_them_in_no_file_that_is_kept(house):
+    other = factories.house()
+    theirs = counted(other, "handle,name\nana_prado,Ana\n-,Ana\n")
+    done = imported(house, "handle,name\nbo,Bo\n-,Ana Prado\n!,Cy\n@bo,@Ana_Prado\n")
+    waits = counted(house, "handle,name\nana_prado,Ana\n-,Ana\n")
+    looked = uploaded(house, "handle,name\nana_prado,Ana\n")
+    with transaction.atomic():
+        actions.forget_step(house.workspace.pk, ["ana_prado", "Ana Prado", ""])
+    assert [fresh(run).state for run in (done, waits, looked)] == ["done", "cancelled", "cancelled"]
+    kept = ImportRefusal.everywhere.filter(run__in=[done, waits, looked])
+    assert list(kept.values_list("run_id", "line")) == [(done.pk, 4), (waits.pk, 3)]
+    assert not ImportPiece.everywhere.exclude(run=theirs).exists()
+    assert [fresh(run).shown for run in (done, waits, looked)] == [[], [], []]
+    assert staging_tables() == [staging.table_of(theirs.pk)]
+    assert fresh(theirs).stage == "counted"
