@@ -125,7 +125,7 @@ def _target(name: str, remembered: Mapping[str, str]) -> str:
         return remembered[plain]
     written = name.strip()
     if written.lower().startswith(ATTRIBUTE):
-        key = written[len(ATTRIBUTE) :].strip()
+        key = "".join(filter(str.isprintable, written[len(ATTRIBUTE) :])).strip()[:100]
         return ATTRIBUTE + key if key else LEFT_OUT
     known = _BY_NAME.get(plain)
     if known:

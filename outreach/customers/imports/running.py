@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, InterfaceError, connection
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
 from django.db.models import F
 
 from accounts.models import Workspace
@@ -68,7 +68,7 @@ def work(run_id: int) -> bool:
         # Somebody made one of the newcomers meanwhile: the next look finds them.
         log.warning("import %s: %s", run_id, str(error).partition("\n")[0])
         _put_off(run, token)
-    except (DatabaseError, InterfaceError):
+    except (OperationalError, InterfaceError):
         raise  # the lease ends, and the tick finds the run again
     except Exception as error:
         # Its class alone: cells of the file may be in its words.

@@ -19,8 +19,9 @@ SEPARATORS = {
     "\t": "separated by tabs",
     "|": "separated by vertical bars",
 }
-# Characters. A line beyond the first belongs to no table; a field beyond the second to nobody.
+# Characters: beyond these it is no table, and memory is not to pay for it.
 MOST_IN_A_LINE = 1_000_000
+MOST_IN_A_ROW = 2_000_000
 MOST_IN_A_FIELD = 100_000
 _LOOKED_AT = 65_536
 _MARKS = (
@@ -151,6 +152,7 @@ def rows_of(file: BinaryIO, encoding: str, delimiter: str) -> Iterator[tuple[int
     try:
         for row in reader:
             begins, ended = ended + 1, reader.line_num
+            lines.in_row = 0
             if not any(row) or (begins == 1 and len(row) <= 2 and row[0].lower()[:4] == "sep="):
                 continue
             yield begins, row
@@ -176,6 +178,7 @@ class _Lines:
     def __init__(self, text: TextIO) -> None:
         self._read = text.readline
         self.marks = 0
+        self.in_row = 0
         self._number = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -185,6 +188,12 @@ class _Lines:
                 raise FileRefused(
                     f"Line {self._number:,} has more than {MOST_IN_A_LINE:,} characters, "
                     "so this is no table. Save it as CSV or XLSX."
+                )
+            self.in_row += len(line)
+            if self.in_row > MOST_IN_A_ROW:
+                raise FileRefused(
+                    f"The row that ends after line {self._number:,} has more than "
+                    f"{MOST_IN_A_ROW:,} characters, so this is no table. Save it as CSV or XLSX."
                 )
             self.marks += line.count('"')
             yield line

@@ -237,6 +237,12 @@ FILES = [
     Awkward("huge-field.csv", _bytes(f"handle,note\nana,{'x' * 99_000}\nbo,short\n"), 1, 1),
     Awkward("huger-field.csv", _bytes(f"handle,note\nana,{'x' * 200_000}\n"),
             why="has a field of more than 100,000 characters"),
+    Awkward(
+        "row-without-end.csv",
+        _bytes("handle,note\n" + ('"' + "x\n" * 40_000 + '",') * 30),
+        why="has more than 2,000,000 characters",
+    ),
+    Awkward("nul-in-a-merge-field.csv", _bytes(b"handle,attribute: i\x00nk\nana,blue\n"), 1),
     Awkward("300-columns.csv", _bytes(_many_columns(300)), 1),
     Awkward("3000-columns.csv", _bytes(_many_columns(3000)), why="3,000 columns; 500 is the most"),
     Awkward("empty.csv", _bytes(" "), why="The file is empty"),

@@ -410,6 +410,24 @@ def test_somebody_made_meanwhile_is_found_at_the_next_try(house, monkeypatch, cl
     assert everybody(house, "handle") == ["ana", "bo"]
 
 
+def test_two_imports_of_one_workspace_write_one_after_the_other(house, clock):
+    run = counted(house, "handle\nana\n")
+    actions.confirm(house.marketer, run.pk)
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            lock = [running.WRITER_LOCK, house.workspace.pk]
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", lock)
+        run = worked(run)
+        assert (run.state, run.stage, everybody(house, "handle")) == ("waiting", "writing", [])
+    finally:
+        other.close()
+    assert running.work(run.pk) is False
+    clock(5)
+    assert worked(run).state == "done"
+    assert everybody(house, "handle") == ["ana"]
+
+
 def test_a_file_that_kills_its_workers_does_not_go_round_for_ever(house):
     run = actions.upload(house.marketer, "people.csv", [b"handle\nana\n"])
     ImportRun.everywhere.filter(pk=run.pk).update(tries=running.MOST_TRIES)
