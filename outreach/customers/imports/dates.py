@@ -45,7 +45,7 @@ def moment_of(cell: str, *, day_first: bool, zone: ZoneInfo, now: datetime) -> d
         raise RowRefused(_unreadable(text, day_first))
     if found.year < 2006:
         raise RowRefused(f"‘{text[:40]}’ is before X began. Check the year.")
-    if found > now:
+    if found > now and found.astimezone(zone).date() > now.astimezone(zone).date():
         raise RowRefused(f"‘{text[:40]}’ has not come yet. Give the day on which they said so.")
     return found
 

@@ -54,27 +54,33 @@ def work(run_id: int) -> bool:
     token = runs.take(ImportRun, run_id)
     if token is None:
         return False
-    run = ImportRun.everywhere.get(pk=run_id)
+    try:
+        _work(ImportRun.everywhere.get(pk=run_id), token)
+    except RunLost:
+        log.info("import %s: another worker has it", run_id)
+    return True
+
+
+def _work(run: ImportRun, token: uuid.UUID) -> None:
     try:
         _try(run, token)
         _STAGES.get(run.stage, _expire)(run, token)
-    except RunLost:
-        log.info("import %s: another worker has it", run_id)
     except _Cancelled:
         _end(run, token, RunState.CANCELLED, "")
     except FileRefused as refused:
         _end(run, token, RunState.FAILED, str(refused))
     except IntegrityError as error:
         # Somebody made one of the newcomers meanwhile: the next look finds them.
-        log.warning("import %s: %s", run_id, str(error).partition("\n")[0])
+        log.warning("import %s: %s", run.pk, str(error).partition("\n")[0])
         _put_off(run, token)
+    except RunLost:
+        raise
     except (OperationalError, InterfaceError):
         raise  # the lease ends, and the tick finds the run again
     except Exception as error:
         # Its class alone: cells of the file may be in its words.
-        log.error("import %s: %s at %s", run_id, type(error).__name__, run.stage)
+        log.error("import %s: %s at %s", run.pk, type(error).__name__, run.stage)
         _put_off(run, token)
-    return True
 
 
 @engine_action
