@@ -51,7 +51,7 @@ clean: ## remove the virtual environment and what tools left; keeps var/ with it
 
 .venv/ready-to-work: pyproject.toml constraints.txt build-constraints.txt | .venv/has-new-pip
 	@echo 'Installing what tests and checks need …'
-	@$(PIP) --editable '.[sandbox,embedded,test,check,evaluate]'
+	@$(PIP) --editable '.[sandbox,embedded,test,check,evaluate,bench]'
 	@touch .venv/ready-to-run $@
 
 # pip 25.3 is the first that can be told what to build packages with.

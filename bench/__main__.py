@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from bench import composer, guidance, sandbox_posts  # noqa: F401 - each registers its own figures
+from bench import (  # noqa: F401 - each registers its own figures
+    composer,
+    guidance,
+    importing,
+    sandbox_posts,
+)
 from bench.registry import FIGURES
 
 

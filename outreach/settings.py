@@ -171,6 +171,17 @@ CALL_CONNECT_TIMEOUT = env.float("CALL_CONNECT_TIMEOUT", default=4.0)
 CALL_ANSWER_TIMEOUT = env.float("CALL_ANSWER_TIMEOUT", default=15.0)
 UNDO_SECONDS = env.int("UNDO_SECONDS", default=10)
 
+# --- imports ---------------------------------------------------------------------------------
+# Bytes of a file; days for which a file that nobody confirmed, and rows left out, are kept.
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=300_000_000)
+IMPORT_KEEP_DAYS = env.int("IMPORT_KEEP_DAYS", default=7)
+IMPORT_SECONDS = env.float("IMPORT_SECONDS", default=5.0)
+FILE_UPLOAD_HANDLERS = [
+    "outreach.customers.imports.uploads.BoundedUploads",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+
 # --- Django ----------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -366,6 +377,7 @@ CELERY_BEAT_SCHEDULE = {
     "subscribe-missing": _every(SUBSCRIBE_SECONDS, "outreach.x.tasks.subscribe_missing"),
     "compare-subscriptions": _every(COMPARE_SECONDS, "outreach.x.tasks.compare_subscriptions"),
     "read-histories": _every(HISTORY_SECONDS, "outreach.customers.history.tasks.tick"),
+    "go-on-with-imports": _every(IMPORT_SECONDS, "outreach.customers.imports.tasks.tick"),
     "seal-audit-events": _every(SEAL_SECONDS, "outreach.audit.tasks.seal"),
 }
 

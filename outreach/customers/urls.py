@@ -7,6 +7,7 @@ app_name = "customers"
 urlpatterns = [
     path("customers/", views.people, name="list"),
     path("customers/stopped/", views.stopped, name="stopped"),
+    path("customers/", include("outreach.customers.imports.urls")),
     path("customers/<int:customer_id>/", views.person, name="show"),
     path("customers/<int:customer_id>/permit/", views.permit, name="permit"),
     path("customers/<int:customer_id>/stop/", views.stop, name="stop"),

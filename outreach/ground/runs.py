@@ -38,6 +38,8 @@ class RunState(models.TextChoices):
 
 
 OPEN = (RunState.WAITING, RunState.RUNNING)
+# Nobody has it, or whoever had it died.
+_FREE = Q(leased_until__isnull=True) | Q(leased_until__lt=Now())
 
 
 class Run(WorkspaceRow):
@@ -76,13 +78,20 @@ class Run(WorkspaceRow):
 
 @engine_action
 def take(kind: type[R], pk: int, lease: timedelta = LEASE) -> uuid.UUID | None:
-    """The token of whoever may work on the run now; None where another one does, or none is to."""
+    """The token of whoever may work on the run now; None where another one does, or none is to.
+
+    A row that is locked is not waited for: a step longer than the lease holds it to its end.
+    """
     token = uuid.uuid4()
-    free = Q(leased_until__isnull=True) | Q(leased_until__lt=Now())
-    taken = kind.everywhere.filter(free, pk=pk, state__in=OPEN, look_at__lte=Now()).update(
+    free = kind.everywhere.select_for_update(skip_locked=True, no_key=True).filter(
+        _FREE, pk=pk, state__in=OPEN, look_at__lte=Now()
+    )
+    if free.first() is None:
+        return None
+    kind.everywhere.filter(pk=pk).update(
         state=RunState.RUNNING, token=token, leased_until=Now() + lease, changed_at=Now()
     )
-    return token if taken else None
+    return token
 
 
 @step
@@ -119,18 +128,27 @@ def end(
 def put_off(kind: type[R], pk: int, token: uuid.UUID, look_at: Any, **values: Any) -> None:
     """Let it go until `look_at`, such as when a limit opens. Raises RunLost."""
     mine = kind.everywhere.filter(pk=pk, token=token, state=RunState.RUNNING)
-    let_go: dict[str, Any] = {"token": None, "leased_until": None, "look_at": look_at}
+    let_go: dict[str, Any] = {
+        "state": RunState.WAITING,
+        "token": None,
+        "leased_until": None,
+        "look_at": look_at,
+    }
     if not mine.update(**let_go, changed_at=Now(), **values):
         raise RunLost
 
 
 @step
 def ask_to_cancel(rows: QuerySet[R, R]) -> int:
-    """Have the open ones among these end: now where nobody works on them, else after a step."""
-    waiting = rows.filter(state__in=OPEN).filter(
-        Q(leased_until__isnull=True) | Q(leased_until__lt=Now())
-    )
-    ended = waiting.update(
+    """Have the open ones among these end: now where nobody works on them, else after a step.
+
+    One whose row is locked is within its last step, or a long one, and is not waited for: it is
+    not counted.
+    """
+    locked = rows.filter(state__in=OPEN).select_for_update(skip_locked=True, no_key=True)
+    ids = list(locked.values_list("pk", flat=True))
+    mine = rows.model.everywhere.filter(pk__in=ids)
+    mine.filter(_FREE).update(
         state=RunState.CANCELLED,
         cancel_asked=True,
         token=None,
@@ -138,11 +156,11 @@ def ask_to_cancel(rows: QuerySet[R, R]) -> int:
         changed_at=Now(),
         ended_at=Now(),
     )
-    return ended + rows.filter(state__in=OPEN).update(cancel_asked=True, changed_at=Now())
+    mine.filter(state__in=OPEN).update(cancel_asked=True, changed_at=Now())
+    return len(ids)
 
 
 def waiting(kind: type[R], most: int = 100) -> list[int]:
     """Runs that nobody works on and that are to be looked at, the oldest first. One query."""
-    free = Q(leased_until__isnull=True) | Q(leased_until__lt=Now())
-    rows = kind.everywhere.filter(free, state__in=OPEN, look_at__lte=Now())
+    rows = kind.everywhere.filter(_FREE, state__in=OPEN, look_at__lte=Now())
     return list(rows.order_by(F("look_at"), "pk").values_list("pk", flat=True)[:most])

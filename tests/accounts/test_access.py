@@ -19,6 +19,7 @@ from outreach.audit.models import AuditEvent
 from outreach.customers import actions as customers
 from outreach.customers.erasing import actions as erasing
 from outreach.customers.history import actions as history
+from outreach.customers.imports import actions as imports
 from outreach.customers.invitations import actions as invitations
 from outreach.customers.models import Permission
 from outreach.delivery import actions as deliveries
@@ -61,7 +62,7 @@ NAMES = [name for _, name, _ in BELOW]
 
 def url_of(name: str, slug: str, number: int = 1) -> str:
     ids = ["draft_id", "revision_id", "customer_id", "account_id", "delivery_id", "app_id"]
-    ids += ["invitation_id", "run_id", "permission_id"]
+    ids += ["invitation_id", "run_id", "permission_id", "import_id"]
     route = next(route for route, each, _ in BELOW if each == name)
     values = {each: number for each in ids if f"<int:{each}>" in route}
     return reverse(name, kwargs={"slug": slug} | values)
@@ -386,6 +387,7 @@ def test_no_action_touches_another_workspaces_rows(two):
     invitation, reading = begun(house)
     permission = Permission.everywhere.get(customer_id=letter.customer_id)
     given = customers.Given(now(), "a fair", "card 12")
+    file = imports.upload(house.marketer, "people.csv", [b"handle\nana\n"])
     before, events = everything(), AuditEvent.objects.count()
     attempts = [
         lambda: drafts.start(boss, customer_id=letter.customer_id, x_account_id=other.account.pk),
@@ -430,6 +432,9 @@ def test_no_action_touches_another_workspaces_rows(two):
         lambda: connections.erase_tokens(boss, house.account.pk),
         lambda: connections.change_app(boss, app.pk, name="Mine", secrets={}),
         lambda: x.set_cap(boss, house.account.pk, monthly_cap=1, warn_percent=80),
+        lambda: imports.choose_columns(boss, file.pk, ["handle"], day_first=True),
+        lambda: imports.confirm(boss, file.pk),
+        lambda: imports.cancel(boss, file.pk),
     ]
     for number, attempt in enumerate(attempts):
         with pytest.raises(ObjectDoesNotExist) as refused:
@@ -441,6 +446,8 @@ def test_no_action_touches_another_workspaces_rows(two):
         "accounts.actions.change_profile",
         "accounts.actions.invite",
         "outreach.customers.actions.set_require_permission",
+        "outreach.customers.imports.actions.export",
+        "outreach.customers.imports.actions.upload",
         "outreach.x.connections.bring_app",
         "outreach.drafts.policy_actions.change_policy",
     }
@@ -455,6 +462,9 @@ def test_no_action_touches_another_workspaces_rows(two):
         "outreach.customers.actions.withdraw_permission",
         "outreach.customers.erasing.actions.erase",
         "outreach.customers.erasing.actions.hand_out",
+        "outreach.customers.imports.actions.cancel",
+        "outreach.customers.imports.actions.choose_columns",
+        "outreach.customers.imports.actions.confirm",
         "outreach.delivery.actions.cancel",
         "outreach.delivery.actions.try_again",
         "outreach.drafts.actions.decide",

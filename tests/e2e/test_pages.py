@@ -24,8 +24,7 @@ LISTS = {
         "schedule/", "schedule/?state=unsure", "schedule/?state=sent", "schedule/?state=not-sent",
         "customers/", "customers/?filter=stopped", "customers/?q=nobody-at-all", "settings/x/",
         "customers/invitations/", "customers/invitations/new/", "customers/follow-back/",
-        "settings/guidance/",
-        "settings/guidance/", "settings/sending/", "customers/stopped/",
+        "customers/import/", "customers/stopped/", "settings/guidance/", "settings/sending/",
     ),
     "ruth": ("", "review/", "settings/guidance/"),
     "sam": (
@@ -52,7 +51,7 @@ EMPTY = (
     "", "compose/", "compose/new/", "review/", "schedule/", "customers/", "settings/x/",
     "settings/guidance/", "customers/invitations/", "customers/invitations/new/",
     "customers/follow-back/",
-    "settings/guidance/", "customers/stopped/",
+    "customers/import/", "customers/stopped/",
 )  # fmt: skip
 # Error pages that no address leads to.
 ERRORS = ("400", "403_csrf", "405", "429", "500", "errors/x_not_answering")

@@ -15,6 +15,7 @@ from outreach.ground.clock import now
 from outreach.x.models import XApp
 from tests import factories
 from tests.accounts.test_access import BELOW
+from tests.customers.imports.importing import counted
 from tests.factories import WORDS
 
 pytestmark = pytest.mark.django_db
@@ -68,11 +69,13 @@ def two(house):
         history.start(of.administrator, of.account.pk, most=5)
         HistoryRun.everywhere.filter(workspace=of.workspace).update(waits_for=word)
         XApp.objects.create(workspace=of.workspace, name=f"App {word}", client_id=f"client-{word}")
+        counted(of, f"handle,name,{word}\nana,{word},{word}\n-,{word},{word}\n", f"{word}.csv")
     return house, other
 
 
 def test_no_page_leaks(two):
     house, _ = two
+    from outreach.customers.models import ImportRun
     from outreach.delivery.models import Delivery
     from outreach.drafts.models import Draft, Revision
 
@@ -86,6 +89,7 @@ def test_no_page_leaks(two):
         "run_id": HistoryRun.objects.of(house.marketer).values_list("pk", flat=True),
         "app_id": [XApp.objects.get(workspace=house.workspace).pk],
         "permission_id": Permission.objects.of(house.marketer).values_list("pk", flat=True),
+        "import_id": ImportRun.objects.of(house.marketer).values_list("pk", flat=True),
     }
     browser = factories.browser(house.administrator)
     shown = 0
@@ -99,6 +103,7 @@ def test_no_page_leaks(two):
                 if response.status_code == 200:
                     shown += 1
                     assert SECRET.encode() not in response.content, url
+                    assert SECRET not in response.getvalue().decode(), url
                 if names or response.status_code != 200:
                     break
     assert shown > 30
@@ -114,8 +119,10 @@ def test_the_other_workspace_would_have_shown_it(two):
         "customers:list",
         "customers:invitations",
         "customers:follow_back",
+        "customers:imports",
+        "customers:export",
         "accounts:settings",
         "insights:today",
     ):
         url = reverse(name, args=[other.slug])
-        assert SECRET in browser.get(url).content.decode(), name
+        assert SECRET in browser.get(url).getvalue().decode(), name

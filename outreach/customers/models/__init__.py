@@ -1,6 +1,13 @@
 """The rows of this room."""
 
 from outreach.customers.models.erasing import ErasedPerson, ErasureKey
+from outreach.customers.models.imports import (
+    ImportMemory,
+    ImportPiece,
+    ImportRefusal,
+    ImportRun,
+    ImportStage,
+)
 from outreach.customers.models.invitations import (
     HeardMessage,
     HistoryPerson,
@@ -30,6 +37,11 @@ __all__ = [
     "HeardMessage",
     "HistoryPerson",
     "HistoryRun",
+    "ImportMemory",
+    "ImportPiece",
+    "ImportRefusal",
+    "ImportRun",
+    "ImportStage",
     "Invitation",
     "OptIn",
     "Permission",

@@ -1,0 +1,1 @@
+"""Customers out of a file, and into one."""
