@@ -341,6 +341,7 @@ WARN_SECONDS = env.float("WARN_SECONDS", default=60.0)
 EVENT_SECONDS = env.float("EVENT_SECONDS", default=5.0)
 SUBSCRIBE_SECONDS = env.float("SUBSCRIBE_SECONDS", default=30.0)
 COMPARE_SECONDS = env.float("COMPARE_SECONDS", default=600.0)
+SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
 
 
 def _every(seconds: float, task: str) -> dict[str, Any]:
@@ -356,6 +357,7 @@ CELERY_BEAT_SCHEDULE = {
     "hand-on-events": _every(EVENT_SECONDS, "outreach.x.tasks.hand_on_waiting"),
     "subscribe-missing": _every(SUBSCRIBE_SECONDS, "outreach.x.tasks.subscribe_missing"),
     "compare-subscriptions": _every(COMPARE_SECONDS, "outreach.x.tasks.compare_subscriptions"),
+    "take-up-sweeps": _every(SWEEP_SECONDS, "outreach.customers.finding.tasks.take_up_sweeps"),
     "seal-audit-events": _every(SEAL_SECONDS, "outreach.audit.tasks.seal"),
 }
 

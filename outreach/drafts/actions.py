@@ -284,6 +284,10 @@ def _refuse_others(member: Member, draft: Draft) -> None:
 
 
 def _refuse_unknown(customer: Customer) -> None:
+    if customer.merged_into_id is not None:
+        raise errors.CannotBeWrittenTo(
+            f"@{customer.handle} was merged with another customer. Write to that one."
+        )
     if customer.x_user_id is None:
         raise errors.CannotBeWrittenTo(
             f"X was not asked yet who @{customer.handle} is, so there is nobody to write to."

@@ -17,6 +17,9 @@ from accounts.access import NEEDS, RANK, Act, Member, NotAllowed, action, member
 from accounts.models import Membership, Role
 from outreach.audit.models import AuditEvent
 from outreach.customers import actions as customers
+from outreach.customers.finding import actions as finding
+from outreach.customers.finding.criteria import Criteria
+from outreach.customers.models import Segment, Sweep
 from outreach.delivery import actions as deliveries
 from outreach.drafts import actions as drafts
 from outreach.ground.scope import WorkspaceRow
@@ -55,7 +58,10 @@ NAMES = [name for _, name, _ in BELOW]
 
 
 def url_of(name: str, slug: str, number: int = 1) -> str:
-    ids = ["draft_id", "revision_id", "customer_id", "account_id", "delivery_id", "app_id"]
+    ids = [
+        "draft_id", "revision_id", "customer_id", "account_id", "delivery_id", "app_id",
+        "segment_id", "sweep_id",
+    ]  # fmt: skip
     route = next(route for route, each, _ in BELOW if each == name)
     values = {each: number for each in ids if f"<int:{each}>" in route}
     return reverse(name, kwargs={"slug": slug} | values)
@@ -335,6 +341,9 @@ def test_membership_is_by_user_and_workspace(house):
 def two(house):
     """A workspace with something of everything, and a stranger who runs another one."""
     letter = factories.delivery(house)
+    criteria = Criteria(mutual="yes")
+    finding.save_segment(house.marketer, name="Mutuals", criteria=criteria)
+    finding.count_exactly(house.marketer, criteria=criteria)
     other = factories.house()
     factories.delivery(other)
     connections.bring_app(
@@ -389,6 +398,12 @@ def test_no_action_touches_another_workspaces_rows(two):
             place="",
             evidence="",
         ),
+        lambda: finding.tag_chosen(boss, [letter.customer_id], tag="fair"),
+        lambda: finding.tag_chosen(boss, [theirs.pk, letter.customer_id], tag="fair"),
+        lambda: finding.merge(boss, letter.customer_id, theirs.pk),
+        lambda: finding.merge(boss, theirs.pk, letter.customer_id),
+        lambda: finding.remove_segment(boss, Segment.objects.of(house.marketer).get().pk),
+        lambda: finding.stop_sweep(boss, Sweep.objects.of(house.marketer).get().pk),
         lambda: x.pause_account(boss, house.account.pk),
         lambda: x.resume_account(boss, house.account.pk),
         lambda: connections.begin_consent(boss, app_id=app.pk, account_id=None, **way),
@@ -410,12 +425,19 @@ def test_no_action_touches_another_workspaces_rows(two):
     takes_no_id = {
         "accounts.actions.change_profile",
         "accounts.actions.invite",
+        "outreach.customers.finding.actions.count_exactly",
+        "outreach.customers.finding.actions.save_segment",
+        "outreach.customers.finding.actions.tag_found",
         "outreach.x.connections.bring_app",
         "outreach.drafts.policy_actions.change_policy",
     }
     assert set(MEMBER_ACTIONS) - takes_no_id == {
         "outreach.customers.actions.record_permission",
         "outreach.customers.actions.suppress",
+        "outreach.customers.finding.actions.merge",
+        "outreach.customers.finding.actions.remove_segment",
+        "outreach.customers.finding.actions.stop_sweep",
+        "outreach.customers.finding.actions.tag_chosen",
         "outreach.delivery.actions.cancel",
         "outreach.delivery.actions.try_again",
         "outreach.drafts.actions.decide",
@@ -447,6 +469,8 @@ def test_another_workspaces_row_is_not_there_through_any_address(two):
         "account_id": house.account.pk,
         "delivery_id": letter.pk,
         "app_id": XApp.objects.get(workspace=house.workspace).pk,
+        "segment_id": Segment.objects.of(house.marketer).get().pk,
+        "sweep_id": Sweep.objects.of(house.marketer).get().pk,
     }
     posted = {
         "text": "Hi",

@@ -2,6 +2,7 @@
 
 from outreach.customers.models.people import Customer, Relationship
 from outreach.customers.models.permission import Basis, ContactPolicy, Permission, Suppression
+from outreach.customers.models.segments import Segment, Sweep, SweepKind, SweepState, Word
 
 __all__ = [
     "Basis",
@@ -9,5 +10,10 @@ __all__ = [
     "Customer",
     "Permission",
     "Relationship",
+    "Segment",
     "Suppression",
+    "Sweep",
+    "SweepKind",
+    "SweepState",
+    "Word",
 ]
