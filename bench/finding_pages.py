@@ -17,6 +17,8 @@ ROWS = int(os.environ.get("BENCH_ROWS", "1000000"))
 FEW, BESIDE = 1000, 100
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "15"))
 
+# So that each page shows about as many rows of both: what is common is so in the same proportion,
+# what is rare (the tag 'rare': 60 people; an order: one) in the same number.
 FILL = """
 INSERT INTO customers_customer
     (workspace_id, x_user_id, handle, name, first_name, time_zone, tags, attributes,
@@ -26,13 +28,14 @@ SELECT %(ws)s, 1000000000 + n,
         || CASE WHEN n %% 3 = 0 THEN '_' ELSE '' END || n,
     (ARRAY['Maria', 'Ana', 'José', 'Łukasz', 'Tom', 'Elif', 'Hannah', 'Ben', 'Zoë', 'Priya'])
         [1 + (hashint4(n) & 2147483647) %% 10]
-        || ' ' || initcap(substr(translate(md5(n::text), '0123456789', 'ghijklmnop'), 1, 3 + n %% 6)),
+        || ' ' || CASE WHEN n %% 2 = 0 THEN 'K' ELSE 'M' END
+        || substr(translate(md5(n::text), '0123456789', 'ghijklmnop'), 1, 3 + n %% 6),
     '', '',
     CASE WHEN n %% 10 = 0 THEN ARRAY['fair'] WHEN n %% 10 = 1 THEN ARRAY['prints', 'shop']
-        WHEN n %% 500 = 2 THEN ARRAY['rare'] ELSE ARRAY[]::text[] END,
+        WHEN n %% (%(rows)s / 60) = 2 THEN ARRAY['rare'] ELSE ARRAY[]::text[] END,
     jsonb_build_object('size', (ARRAY['S', 'M', 'L'])[1 + n %% 3], 'order', n),
-    CASE WHEN n %% 20 = 3 THEN now() - n %% 90 * interval '1 day' END,
-    CASE WHEN n %% 50 = 3 THEN now() - n %% 90 * interval '1 day' END
+    CASE WHEN n %% 4 = 3 THEN now() - n %% 90 * interval '1 day' END,
+    CASE WHEN n %% 5 = 3 THEN now() - n %% 90 * interval '1 day' END
 FROM generate_series(1, %(rows)s) n;
 INSERT INTO customers_relationship
     (workspace_id, x_account_id, customer_id, following, followed_by, accepts_dms, reachable,
@@ -45,7 +48,7 @@ SELECT workspace_id, id, 'opted_in', now(), 'a fair', 'card'
 FROM customers_customer WHERE workspace_id = %(ws)s AND x_user_id %% 9 = 0;
 INSERT INTO customers_suppression (workspace_id, x_user_id, handle, reason)
 SELECT workspace_id, x_user_id, '', 'said stop'
-FROM customers_customer WHERE workspace_id = %(ws)s AND x_user_id %% 400 = 0;
+FROM customers_customer WHERE workspace_id = %(ws)s AND x_user_id %% 16 = 0;
 """
 
 # Each page by name: which figure it belongs to, which view, and what is asked.

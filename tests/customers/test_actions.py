@@ -10,6 +10,8 @@ from django.db import IntegrityError, connection, transaction
 
 from outreach.audit.models import AuditEvent
 from outreach.customers import actions
+from outreach.customers.finding.criteria import Criteria
+from outreach.customers.finding.queries import find
 from outreach.customers.models import (
     Basis,
     ContactPolicy,
@@ -18,8 +20,6 @@ from outreach.customers.models import (
     Relationship,
     Suppression,
 )
-from outreach.customers.finding.criteria import Criteria
-from outreach.customers.finding.queries import find
 from outreach.customers.queries import people, requires_permission
 from outreach.delivery.models import Delivery
 from outreach.drafts import actions as drafts

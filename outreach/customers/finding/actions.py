@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import partial
 
 from django.db import connection, transaction
-from django.db.models import Max
 
 from accounts.access import Act, Member, action
 from outreach.audit.actions import record
@@ -148,7 +147,7 @@ def stop_sweep(member: Member, sweep_id: int) -> Sweep:
 def _begin(member: Member, kind: SweepKind, criteria: Criteria, tag: str) -> Sweep:
     from outreach.customers.finding.tasks import wake_sweep  # tasks import sweeps, sweeps actions
 
-    last = Customer.objects.of(member).aggregate(last=Max("pk"))["last"] or 0
+    last = ways.newest_id(member)
     sweep = Sweep.objects.create(
         workspace_id=member.workspace_id,
         kind=kind,

@@ -99,7 +99,7 @@ def read(given: QueryDict) -> Criteria:
     values = {name: given.get(name, "") for name in YES_OR_NO}
     times = {name: given.get(name, "") for name in ("written", "answered")}
     return Criteria(
-        q=" ".join(_clean(given.get("q", "")).split())[:LONGEST_SEARCH],
+        q=search_of(given.get("q", "")),
         **{name: value for name, value in values.items() if value in ("yes", "no")},
         **{name: value for name, value in times.items() if WHEN.fullmatch(value)},
         tags=_unique(_clean(tag).strip()[:50] for tag in given.getlist("tag"))[:MOST_TAGS],
@@ -112,6 +112,11 @@ def read(given: QueryDict) -> Criteria:
             if colon and key.strip() and value.strip()
         )[:MOST_ATTRIBUTES],
     )
+
+
+def search_of(typed: str) -> str:
+    """What was typed into a search, as one line that PostgreSQL takes."""
+    return " ".join(_clean(typed).split())[:LONGEST_SEARCH]
 
 
 def of_query(query: str) -> Criteria:

@@ -10,17 +10,16 @@ from django.db import connection
 from django.utils.dateparse import parse_datetime
 
 from outreach.customers.finding import ways
-from outreach.customers.finding.criteria import Criteria
+from outreach.customers.finding.criteria import Criteria, search_of
 from outreach.customers.finding.ways import Test, Way
 from outreach.customers.models import Customer, Segment, Sweep, SweepKind
 from outreach.ground.clock import now
 from outreach.ground.paging import Page
 from outreach.ground.scope import Scope
 
-# How many candidates a page looks at: enough to fill it where one in twenty fits, and few enough
-# that nobody waits. A count looks at more, since it is asked once.
-LOOK = 1000
-COUNT_LOOK = 2000
+# How many candidates are looked at: enough to know 'over 1,000' where all of them fit, and to fill
+# a page where one in twenty does; few enough that nobody waits.
+LOOK = 1100
 EXACT_TO = 1000
 # A way without an order is one only as far as it can be sorted at once.
 GATHER = 2000
@@ -48,6 +47,26 @@ class Found:
     looked: int = 0
 
 
+Place = tuple[Any, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """Who fits, one more than was asked for at most; `last`: where more can be looked at, if so."""
+
+    hits: list[Place]
+    last: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """How many candidates were looked at from the beginning, how many of them fit, and who first."""
+
+    looked: int
+    fit: int
+    walked: Walked
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """How many people fit. Exact, or `about` so many, more than `over` where that is known."""
@@ -63,6 +82,14 @@ class Count:
         if self.over:
             return f"over {self.over:,} people, about {self.about:,}"
         return f"about {people_words(self.about)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of a list, and how many fit."""
+
+    found: Found
+    count: Count
 
 
 def people_words(number: int) -> str:
@@ -92,27 +119,56 @@ def ask(scope: Scope, criteria: Criteria, *, named: str = "") -> Asked:
     return Asked(criteria, terms, tests, found[place], size)
 
 
-def find(
+def list_of(
     scope: Scope, criteria: Criteria, *, older: str = "", newer: str = "", size: int = 50
-) -> Found:
-    """One page of the customers that fit, in the order of the way that is taken.
+) -> Listed:
+    """One page of the customers that fit, in the order of the way that is taken, and how many fit.
 
-    A page that looked at `LOOK` people and is not full says so; its cursor goes on behind them.
-    At most five queries, however many people there are: three for everybody or one filter.
+    A page for which `LOOK` people were looked at and that is not full says so; its cursor goes on
+    behind them. However many people there are, the same queries: at most eight.
     """
-    back = bool(newer)
     name, _, place = (newer or older).partition(":")
     asked = ask(scope, criteria, named=name)
     if asked.nobody:
-        return Found(Page([], "", ""), "")
+        return Listed(Found(Page([], "", ""), ""), Count(0))
     after = _place(asked.way, place) if name == asked.way.name else None
-    back = back and after is not None
-    hits, last = _walk(asked, after, back=back, size=size)
-    if last is not None and len(hits) <= size and criteria.attributes and after is None:
-        gathered = _gathered(scope, asked)
-        if gathered is not None:
-            asked = gathered
-            hits, last = _walk(asked, None, back=False, size=size)
+    if after is None:
+        asked, survey = _surveyed(scope, asked, size)
+        return Listed(
+            _page(scope, asked, survey.walked, None, False, size), _counted(asked, survey)
+        )
+    walked = _walk(asked, after, back=bool(newer), size=size)
+    return Listed(
+        _page(scope, asked, walked, after, bool(newer), size),
+        _counted(*_surveyed(scope, ask(scope, criteria), 0)),
+    )
+
+
+def find(
+    scope: Scope, criteria: Criteria, *, older: str = "", newer: str = "", size: int = 50
+) -> Found:
+    """One page alone; see `list_of`."""
+    return list_of(scope, criteria, older=older, newer=newer, size=size).found
+
+
+def search(scope: Scope, *, q: str, older: str, newer: str, size: int) -> Page[Customer]:
+    """Customers with a word in name, handle or tags that begins so."""
+    return find(scope, Criteria(q=search_of(q)), older=older, newer=newer, size=size).page
+
+
+def count(scope: Scope, criteria: Criteria) -> Count:
+    """How many fit: exactly up to 1,000; beyond, or where too few of many fit, about how many.
+
+    At most six queries.
+    """
+    asked = ask(scope, criteria)
+    return Count(0) if asked.nobody else _counted(*_surveyed(scope, asked, 0))
+
+
+def _page(
+    scope: Scope, asked: Asked, walked: Walked, after: Place | None, back: bool, size: int
+) -> Found:
+    hits, last = walked.hits, walked.last
     more = len(hits) > size
     hits = hits[:size]
     ends = [hits[0], hits[-1]] if hits else []
@@ -123,16 +179,18 @@ def find(
         hits.reverse()
         ends.reverse()
     rows = {row.pk: row for row in Customer.objects.of(scope).filter(pk__in=[i for _, i in hits])}
-    unfinished = more or last is not None
-    page = Page(
-        [rows[pk] for _, pk in hits if pk in rows],
-        older=_cursor(asked.way, ends[1]) if ends and (unfinished or back) else "",
-        newer=_cursor(asked.way, ends[0])
-        if ends and after is not None and (unfinished or not back)
-        else "",
+    goes_on = more or last is not None
+    has_older = bool(ends) and (goes_on or back)
+    has_newer = bool(ends) and after is not None and (goes_on or not back)
+    return Found(
+        Page(
+            [rows[pk] for _, pk in hits if pk in rows],
+            older=_cursor(asked.way, ends[1]) if has_older else "",
+            newer=_cursor(asked.way, ends[0]) if has_newer else "",
+        ),
+        _ORDER[asked.way.name.rstrip("0123456789")],
+        looked=LOOK if last is not None and not more else 0,
     )
-    partial = last is not None and not more
-    return Found(page, _ORDER.get(asked.way.name.rstrip("0123456789"), ""), LOOK if partial else 0)
 
 
 _ORDER = {
@@ -149,97 +207,91 @@ _ORDER = {
 }
 
 
-def search(scope: Scope, *, q: str, older: str, newer: str, size: int) -> Page[Customer]:
-    """Customers with a word in name, handle or tags that begins so. At most three queries."""
-    return find(scope, Criteria(q=q), older=older, newer=newer, size=size).page
+def _counted(asked: Asked, survey: Survey) -> Count:
+    if survey.walked.last is None:
+        return Count(survey.fit) if survey.fit <= EXACT_TO else _about(asked, survey)
+    return _about(asked, survey)
 
 
-def count(scope: Scope, criteria: Criteria) -> Count:
-    """How many fit: exactly up to 1,000; beyond, or where too few of many fit, about how many.
-
-    At most four queries.
-    """
-    asked = ask(scope, criteria)
-    if asked.nobody:
-        return Count(0)
-    looked, hits = _tally(asked)
-    if looked < COUNT_LOOK and hits <= EXACT_TO:
-        return Count(hits)
-    if hits <= EXACT_TO and criteria.attributes:
-        gathered = _gathered(scope, asked)
-        if gathered is not None:
-            looked, hits = _tally(gathered)
-            return Count(hits) if hits <= EXACT_TO else _about(gathered, looked, hits)
-    return _about(asked, looked, hits)
+def _about(asked: Asked, survey: Survey) -> Count:
+    size = asked.about if asked.about is not None else ways.estimates([asked.way])[0]
+    about = max(round(max(size, survey.looked) * survey.fit / max(survey.looked, 1)), survey.fit)
+    # Two figures: more would say more than is known.
+    about = max(int(float(f"{about:.2g}")), survey.fit)
+    return Count(None, about=about, over=EXACT_TO if survey.fit > EXACT_TO else 0)
 
 
-def _about(asked: Asked, looked: int, hits: int) -> Count:
-    candidates = asked.about if asked.about is not None else ways.estimates([asked.way])[0]
-    candidates = max(candidates, looked)
-    about = _rounded(round(candidates * hits / max(looked, 1)))
-    if hits > EXACT_TO:
-        return Count(None, about=max(about, hits), over=EXACT_TO)
-    return Count(None, about=max(about, hits))
+def _surveyed(scope: Scope, asked: Asked, size: int) -> tuple[Asked, Survey]:
+    """Look at the first candidates; by their attribute, where few have it and no index is better."""
+    if asked.criteria.attributes and (asked.about is None or asked.about > LOOK):
+        asked = _gathered(scope, asked) or asked
+    return asked, _survey(asked, size)
 
 
-def _rounded(number: int) -> int:
-    """Two figures: more would say more than is known."""
-    return int(float(f"{number:.2g}"))
-
-
-def _tally(asked: Asked) -> tuple[int, int]:
-    """How many candidates were looked at, and how many of them fit; both bounded. One query."""
-    way = asked.way
-    candidates = way.rows(None, back=False, most=COUNT_LOOK)
-    left = ways.together(asked.tests, way)
-    text = (
-        f"WITH looked AS MATERIALIZED ({candidates.text}) "
-        "SELECT (SELECT count(*) FROM looked), (SELECT count(*) FROM ("
+def _survey(asked: Asked, size: int) -> Survey:
+    """The first page and, from the same look, how many of the first candidates fit. One query."""
+    candidates = asked.way.rows(None, back=False, most=LOOK)
+    left = ways.together(asked.tests, asked.way)
+    looked = f"SELECT k, id, row_number() OVER () AS n FROM ({candidates.text}) each"
+    join = (
+        "JOIN LATERAL (SELECT * FROM customers_customer c WHERE c.id = looked.id LIMIT 1) c ON true"
+        if left.text != "true"
+        else ""
     )
-    if left.text == "true":
-        # Everything is answered by the index: nobody's row is read.
-        text += "SELECT DISTINCT id FROM looked) fits)"
-    else:
-        text += (
-            "SELECT FROM (SELECT DISTINCT id FROM looked) each JOIN LATERAL "
-            "(SELECT * FROM customers_customer c WHERE c.id = each.id LIMIT 1) c ON true "
-            f"WHERE {left.text}) fits)"
-        )
+    # Whoever has two words that begin so counts, and is shown, at the first of them.
+    text = (
+        f"WITH looked AS MATERIALIZED ({looked}), first AS MATERIALIZED ("
+        "SELECT min(n) AS n, id FROM looked GROUP BY id), fits AS MATERIALIZED ("
+        "SELECT looked.k, looked.id, looked.n FROM looked JOIN first USING (n, id) "
+        f"{join} WHERE {left.text}) "
+        "SELECT (SELECT count(*) FROM looked), (SELECT count(*) FROM fits), k, id, n, true FROM "
+        "(SELECT * FROM fits ORDER BY n LIMIT %s) shown "
+        "UNION ALL SELECT (SELECT count(*) FROM looked), (SELECT count(*) FROM fits), k, id, n, "
+        "false FROM (SELECT * FROM looked ORDER BY n DESC LIMIT 1) last ORDER BY 6 DESC, 5"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(text, [*candidates.given, *left.given])
-        looked, hits = cursor.fetchone()
-    return int(looked), int(hits)
+        cursor.execute(text, [*candidates.given, *left.given, size + 1])
+        rows = cursor.fetchall()
+    if not rows:
+        return Survey(0, 0, Walked([], None))
+    count_looked, fit = int(rows[0][0]), int(rows[0][1])
+    hits = [(k, pk) for _, _, k, pk, _, fits in rows if fits]
+    last = (rows[-1][2], rows[-1][3]) if count_looked == LOOK else None
+    return Survey(count_looked, fit, Walked(hits, last))
 
 
 def _gathered(scope: Scope, asked: Asked) -> Asked | None:
-    """The same by its first attribute, where few enough have it. One query."""
+    """The same by its first attribute, where few enough have it. One query.
+
+    Where one of the newest 200 has it, many do: a walk finds them, and the index would list half of
+    all for nothing.
+    """
     key, value = asked.criteria.attributes[0]
     way = ways.by_attribute(scope, key, value, GATHER + 1)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {way.source.text}", list(way.source.given))
+        cursor.execute(
+            "SELECT CASE WHEN NOT EXISTS (SELECT FROM (SELECT id, attributes "
+            "FROM customers_customer WHERE workspace_id BETWEEN %s AND %s "
+            "ORDER BY workspace_id DESC, id DESC LIMIT 200) c "
+            f"WHERE attributes ->> %s = %s) THEN (SELECT count(*) FROM {way.source.text}) END",
+            [scope.workspace_id, scope.workspace_id, key, value, *way.source.given],
+        )
         (size,) = cursor.fetchone()
-    if size > GATHER:
+    if size is None or size > GATHER:
         return None
     return Asked(asked.criteria, asked.terms, asked.tests, way, size)
 
 
-Place = tuple[Any, int]
-
-
-def _walk(
-    asked: Asked, after: Place | None, *, back: bool, size: int
-) -> tuple[list[Place], Place | None]:
-    """Who fits among the next candidates, one more than `size` at most; and the last candidate
-    where the way goes on behind those that were looked at. One query.
-    """
+def _walk(asked: Asked, after: Place, *, back: bool, size: int) -> Walked:
+    """The next who fit behind a place, or before it: one more than `size` at most. One query."""
     way = asked.way
     candidates = way.rows(after, back=back, most=LOOK)
     left = ways.together(asked.tests, way)
     order = way.order("looked", back=back)
     once = ""
     given_once: tuple[str, ...] = ()
-    if way.kind is str and way.name != "name":
-        # Whoever has two words that begin so is shown at the first of them.
+    if way.name.startswith("word"):
+        # Whoever has two words that begin so was shown at the first of them.
         term = asked.terms[int(way.name.removeprefix("word") or 0)]
         once = " AND looked.k = customers_first_word(c.name, c.handle, c.tags, %s)"
         given_once = (term,)
@@ -257,8 +309,7 @@ def _walk(
         )
         rows = cursor.fetchall()
     hits = [(k, pk) for k, pk, fits in rows if fits]
-    last = next(((k, pk) for k, pk, fits in rows if not fits), None)
-    return hits, last
+    return Walked(hits, next(((k, pk) for k, pk, fits in rows if not fits), None))
 
 
 def _cursor(way: Way, place: Place) -> str:

@@ -27,7 +27,8 @@ STEPS = {SweepKind.COUNT: 20_000, SweepKind.TAG: 5_000, SweepKind.UNTAG: 5_000}
 _LOOKED = """
     WITH looked AS MATERIALIZED (
         SELECT id FROM customers_customer
-        WHERE workspace_id = %s AND id > %s AND id <= %s ORDER BY id LIMIT %s
+        WHERE (workspace_id, id) > (%s, %s) AND (workspace_id, id) <= (%s, %s)
+        ORDER BY workspace_id, id LIMIT %s
     )
 """
 _FITS = (
@@ -87,7 +88,8 @@ def advance(sweep_id: int, token: uuid.UUID) -> bool:
 def _look(sweep: Sweep, kind: SweepKind, size: int) -> tuple[int, int | None, int]:
     """How many were looked at, up to which id, and how many of them fit or were changed."""
     fits = _condition(sweep, of_query(sweep.query))
-    given = [sweep.workspace_id, sweep.up_to_id, sweep.last_id, size]
+    ws = sweep.workspace_id
+    given = [ws, sweep.up_to_id, ws, sweep.last_id, size]
     with connection.cursor() as cursor:
         cursor.execute(f"{_LOOKED} SELECT count(*), max(id) FROM looked", given)
         looked, up_to = cursor.fetchone()

@@ -55,7 +55,7 @@ def people(request: MemberRequest) -> HttpResponse:
 def list_page(request: MemberRequest, criteria: Criteria) -> dict[str, Any]:
     """What the list shows."""
     member = request.member
-    found = queries.find(
+    listed = queries.list_of(
         member,
         criteria,
         older=request.GET.get("older", ""),
@@ -64,16 +64,16 @@ def list_page(request: MemberRequest, criteria: Criteria) -> dict[str, Any]:
     return {
         "criteria": criteria,
         "q": criteria.q,
-        "rows": people_of(member, found.page.rows, member.workspace),
-        "count": queries.count(member, criteria),
-        "found": found,
+        "rows": people_of(member, listed.found.page.rows, member.workspace),
+        "count": listed.count,
+        "found": listed.found,
         "chips": _chips(member, criteria),
         "choices": _choices(criteria),
         "tags": queries.tags_of(member),
         "save_query": urlencode({"query": criteria.query}),
         "everybody_url": address(member, Criteria()),
-        "older_url": _page_url(member, criteria, "older", found.page.older),
-        "newer_url": _page_url(member, criteria, "newer", found.page.newer),
+        "older_url": _page_url(member, criteria, "older", listed.found.page.older),
+        "newer_url": _page_url(member, criteria, "newer", listed.found.page.newer),
     }
 
 

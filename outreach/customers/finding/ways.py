@@ -49,22 +49,33 @@ class Way:
     descending: bool = True
     covers: frozenset[str] = field(default_factory=frozenset)
     distinct: bool = False
+    # Where `k` is unique and a plain index on it exists beside the workspace's own: the workspace's
+    # column. PostgreSQL would drop it from an order in which it is constant, walk the plain index,
+    # and pass over everybody else's rows; so it is asked for as a range, which it cannot drop.
+    fence: str = ""
+    workspace_id: int = 0
 
     def rows(self, after: tuple[Any, int] | None, *, back: bool, most: int) -> Sql:
         """The next `most` candidates behind `after`, or before it where `back`."""
         down = self.descending != back
         sign, order = ("<", "DESC") if down else (">", "ASC")
-        by_id_alone = self.k == self.id
         text, given = self.source.text, list(self.source.given)
-        if after is not None:
-            if by_id_alone:
+        if self.fence:
+            ordered = f"{self.fence} {order}, {self.k} {order}"
+            if after is not None:
+                text += f" AND ({self.fence}, {self.k}) {sign} (%s, %s)"
+                given += [self.workspace_id, after[0]]
+        else:
+            ordered = f"{self.k} {order}, {self.id} {order}"
+            if self.k == self.id:
+                ordered = f"{self.id} {order}"
+            if after is not None and self.k == self.id:
                 text += f" AND {self.id} {sign} %s"
                 given.append(after[1])
-            else:
+            elif after is not None:
                 text += f" AND ({self.k}, {self.id}) {sign} (%s, %s)"
                 given += after
-        ordered = f"{self.id} {order}" if by_id_alone else f"{self.k} {order}, {self.id} {order}"
-        only = "DISTINCT " if self.distinct else ""
+        only = f"DISTINCT ON ({self.fence}, {self.k}) " if self.distinct else ""
         given.append(most)
         return Sql(
             f"SELECT {only}{self.columns} FROM {text} ORDER BY {ordered} LIMIT %s", tuple(given)
@@ -119,7 +130,7 @@ def tests_of(criteria: Criteria, terms: Sequence[str], moment: datetime) -> list
         Test(
             f"term:{number}",
             Sql(
-                "customers_first_word(c.name, c.handle, c.tags, %s) IS NOT NULL",
+                "customers_has_word(c.name, c.handle, c.tags, %s)",
                 (term,),
             ),
         )
@@ -159,9 +170,14 @@ def by_id(scope: Scope) -> Way:
     return Way(
         "id",
         "c.id AS k, c.id",
-        Sql("customers_customer c WHERE c.workspace_id = %s", (scope.workspace_id,)),
+        Sql(
+            "customers_customer c WHERE c.workspace_id BETWEEN %s AND %s",
+            (scope.workspace_id, scope.workspace_id),
+        ),
         k="c.id",
         id="c.id",
+        fence="c.workspace_id",
+        workspace_id=scope.workspace_id,
     )
 
 
@@ -224,14 +240,16 @@ def ways_of(scope: Scope, criteria: Criteria, terms: Sequence[str], moment: date
                 "mutual",
                 "r.customer_id AS k, r.customer_id AS id",
                 Sql(
-                    "customers_relationship r WHERE r.workspace_id = %s "
+                    "customers_relationship r WHERE r.workspace_id BETWEEN %s AND %s "
                     "AND r.following AND r.followed_by",
-                    (ws,),
+                    (ws, ws),
                 ),
                 k="r.customer_id",
                 id="r.customer_id",
                 covers=frozenset({"mutual"}),
                 distinct=True,
+                fence="r.workspace_id",
+                workspace_id=ws,
             )
         )
     if criteria.permission == "yes":
@@ -240,13 +258,16 @@ def ways_of(scope: Scope, criteria: Criteria, terms: Sequence[str], moment: date
                 "permission",
                 "p.customer_id AS k, p.customer_id AS id",
                 Sql(
-                    "customers_permission p WHERE p.workspace_id = %s AND p.withdrawn_at IS NULL",
-                    (ws,),
+                    "customers_permission p WHERE p.workspace_id BETWEEN %s AND %s "
+                    "AND p.withdrawn_at IS NULL",
+                    (ws, ws),
                 ),
                 k="p.customer_id",
                 id="p.customer_id",
                 covers=frozenset({"permission"}),
                 distinct=True,
+                fence="p.workspace_id",
+                workspace_id=ws,
             )
         )
     if criteria.stopped == "yes":
@@ -267,12 +288,14 @@ def _by_stop(workspace_id: int) -> Way:
                 (SELECT c.id FROM customers_customer c
                 WHERE s.x_user_id IS NULL AND c.workspace_id = s.workspace_id
                 AND c.x_user_id IS NULL AND lower(c.handle) = lower(s.handle) LIMIT 1)
-            ) c WHERE s.workspace_id = %s""",
-            (workspace_id,),
+            ) c WHERE s.workspace_id BETWEEN %s AND %s""",
+            (workspace_id, workspace_id),
         ),
         k="s.id",
         id="c.id",
         covers=frozenset({"stopped"}),
+        fence="s.workspace_id",
+        workspace_id=workspace_id,
     )
 
 
@@ -312,6 +335,15 @@ def estimates(ways: Sequence[Way]) -> list[int]:
         columns = ", ".join(["customers_estimate(%s)"] * len(asked))
         cursor.execute(f"SELECT {columns}", asked)
         return [int(each) for each in cursor.fetchone()]
+
+
+def newest_id(scope: Scope) -> int:
+    """The highest id of the workspace's customers; 0 where there is none. One query."""
+    newest = by_id(scope).rows(None, back=False, most=1)
+    with connection.cursor() as cursor:
+        cursor.execute(newest.text, list(newest.given))
+        row = cursor.fetchone()
+        return int(row[1]) if row else 0
 
 
 def terms_of(q: str) -> list[str]:

@@ -54,6 +54,13 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT min(left(word, 40) COLLATE "C")
     FROM unnest(customers_words(name, handle, tags)) word WHERE starts_with(word, term)
 $$;
+CREATE FUNCTION customers_has_word(name text, handle text, tags text[], term text)
+RETURNS boolean LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    said text := ' ' || customers_fold(name || ' ' || handle || ' ' || array_to_string(tags, ' '));
+BEGIN
+    RETURN strpos(said, ' ' || term) > 0 OR strpos(said, '_' || term) > 0;
+END $$;
 CREATE FUNCTION customers_terms(said text) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT coalesce(array_agg(left(term, 40) ORDER BY place), '{}')
@@ -185,7 +192,7 @@ DROP TRIGGER customers_words_of_new ON customers_customer;
 DROP TRIGGER customers_words_of_changed ON customers_customer;
 DROP TRIGGER customers_words_of_gone ON customers_customer;
 DROP FUNCTION customers_words_of_new, customers_words_of_changed, customers_words_of_gone,
-    customers_estimate, customers_with_attribute, customers_terms, customers_first_word, customers_words,
+    customers_estimate, customers_with_attribute, customers_terms, customers_first_word, customers_has_word, customers_words,
     customers_fold;
 """
 # Who was there before: their words, and when a letter last left for them. The letters' room stands
