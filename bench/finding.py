@@ -40,6 +40,7 @@ def _worst(kind: str) -> Measured:
         "ratio": {name: round(ratio, 2) for name, ratio in ratios.items()},
         "ms": {name: [page["few_ms"], page["many_ms"]] for name, page in pages.items()},
         "queries": {name: page["queries"] for name, page in pages.items()},
+        "shown": {name: page["rows"] for name, page in pages.items()},
     }
     return Measured(ratios[worst], detail)
 

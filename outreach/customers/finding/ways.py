@@ -276,23 +276,22 @@ def ways_of(scope: Scope, criteria: Criteria, terms: Sequence[str], moment: date
 
 
 def _by_stop(workspace_id: int) -> Way:
-    """Who said stop, the latest stop first; who is no customer any more has no row."""
+    """Who said stop, the latest stop first; id 0 for who is no customer any more."""
     return Way(
         "stopped",
-        "s.id AS k, c.id",
+        """s.id AS k, coalesce(
+            (SELECT c.id FROM customers_customer c
+            WHERE c.workspace_id = s.workspace_id AND c.x_user_id = s.x_user_id LIMIT 1),
+            CASE WHEN s.x_user_id IS NULL THEN (SELECT c.id FROM customers_customer c
+                WHERE c.workspace_id = s.workspace_id AND c.x_user_id IS NULL
+                AND lower(c.handle) = lower(s.handle) LIMIT 1) END,
+            0) AS id""",
         Sql(
-            """customers_suppression s CROSS JOIN LATERAL (
-                (SELECT c.id FROM customers_customer c
-                WHERE c.workspace_id = s.workspace_id AND c.x_user_id = s.x_user_id LIMIT 1)
-                UNION ALL
-                (SELECT c.id FROM customers_customer c
-                WHERE s.x_user_id IS NULL AND c.workspace_id = s.workspace_id
-                AND c.x_user_id IS NULL AND lower(c.handle) = lower(s.handle) LIMIT 1)
-            ) c WHERE s.workspace_id BETWEEN %s AND %s""",
+            "customers_suppression s WHERE s.workspace_id BETWEEN %s AND %s",
             (workspace_id, workspace_id),
         ),
         k="s.id",
-        id="c.id",
+        id="s.id",
         covers=frozenset({"stopped"}),
         fence="s.workspace_id",
         workspace_id=workspace_id,

@@ -24,13 +24,15 @@ BEGIN
             lower(normalize(said, NFKD)),
             '[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u065f\u0670\ufe0f]',
             '', 'g');
-        said := replace(replace(replace(replace(said, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
-        said := translate(said, 'łøđðħıŧςŋ', 'loddhitσn');
-        said := regexp_replace(
-            said,
-            '[\u00a0-\u00a9\u00ab-\u00b1\u00b4\u00b6-\u00b8\u00bb\u00bf\u2000-\u206f\u2e00-\u2e7f'
-            '\u3000-\u3003\u3008-\u3020\u3030\u30fb]+',
-            ' ', 'g');
+        IF octet_length(said) <> length(said) THEN
+            said := replace(replace(replace(replace(said, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
+            said := translate(said, 'łøđðħıŧςŋ', 'loddhitσn');
+            said := regexp_replace(
+                said,
+                '[\u00a0-\u00a9\u00ab-\u00b1\u00b4\u00b6-\u00b8\u00bb\u00bf\u2000-\u206f\u2e00-\u2e7f'
+                '\u3000-\u3003\u3008-\u3020\u3030\u30fb]+',
+                ' ', 'g');
+        END IF;
     END IF;
     RETURN translate(
         said, E'\t\n\r\v\f!"#$%&''()*+,-./:;<=>?@[\\]^`{|}~', repeat(' ', 36));
@@ -183,7 +185,7 @@ CREATE FUNCTION customers_with_attribute(
 SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off AS $$
 BEGIN
     RETURN QUERY SELECT id FROM customers_customer
-    WHERE (attributes @> typed OR attributes @> counted) AND workspace_id = of_workspace
+    WHERE (attributes @> typed OR attributes @> counted) AND workspace_id + 0 = of_workspace
     LIMIT most;
 END $$;
 """
