@@ -22,7 +22,8 @@ LISTS = {
     "jo": (
         "", "compose/", "compose/?state=rejected", "compose/new/", "compose/new/?q=nobody-at-all",
         "schedule/", "schedule/?state=unsure", "schedule/?state=sent", "schedule/?state=not-sent",
-        "customers/", "customers/?filter=stopped", "customers/?q=nobody-at-all", "settings/x/",
+        "customers/", "customers/?stopped=yes", "customers/?q=nobody-at-all",
+        "customers/segments/", "customers/segments/?query=mutual%3Dyes", "settings/x/",
         "settings/guidance/",
     ),
     "ruth": ("", "review/", "settings/guidance/"),
