@@ -128,7 +128,7 @@ def test_nothing_is_wrong_with_the_page_of_a_person(at, kind):
     jo.goto(f"customers/?q={PEOPLE[kind]}")
     jo.page.locator("#people a.row-link").click()
     jo.page.wait_for_url(re.compile(r"/customers/\d+/$"))
-    expect(jo.page.get_by_text("All letters to")).to_have_count(0)  # the letters have come
+    expect(jo.page.get_by_text("Everything said and done")).to_have_count(0)  # the history has come
     look_at(jo.page, f"a person, {kind}")
     jo.goto(jo.page.url.partition(cast.SLUG + "/")[2] + "letters/")
     look_at(jo.page, f"letters to a person, {kind}")
