@@ -76,11 +76,11 @@ def _permissions(member: Member, ids: list[int], until: datetime) -> Iterable[Ha
         .order_by("-given_at", "-pk")[:500]
     )
     for row in rows:
-        by = f"recorded by {row.recorded_by.name}" if row.recorded_by else ""
+        by = f"Recorded by {row.recorded_by.name}" if row.recorded_by else ""
         place = f", {row.place}" if row.place else ""
         if row.given_at < until:
             words = f"They {row.get_basis_display()}{place}"
-            detail = ". ".join(filter(None, [row.evidence, by]))
+            detail = ". ".join(filter(None, [row.evidence.rstrip(". "), by]))
             yield Happened(row.given_at, "permission", words, detail, tone="good")
         if row.withdrawn_at is not None and row.withdrawn_at < until:
             words = f"The permission ‘{row.get_basis_display()}’ was withdrawn"

@@ -19,8 +19,8 @@ from outreach.ground.scope import Scope
 
 # How many candidates are looked at: enough to know 'over 1,000' where all of them fit, and to fill
 # a page where one in twenty does; few enough that nobody waits.
-LOOK = 1100
 EXACT_TO = 1000
+LOOK = EXACT_TO + 1
 # How many look-ups in an index it costs to fold a name.
 FOLDING = 4
 # A way without an order is one only as far as it can be sorted at once.
