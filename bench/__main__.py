@@ -6,6 +6,7 @@ import sys
 
 from bench import (  # noqa: F401 - each registers its own figures
     composer,
+    finding,
     guidance,
     importing,
     sandbox_posts,

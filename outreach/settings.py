@@ -361,6 +361,7 @@ SUBSCRIBE_SECONDS = env.float("SUBSCRIBE_SECONDS", default=30.0)
 # Finds reading of histories that no wake-up announced, or whose worker died.
 HISTORY_SECONDS = env.float("HISTORY_SECONDS", default=5.0)
 COMPARE_SECONDS = env.float("COMPARE_SECONDS", default=600.0)
+SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
 
 
 def _every(seconds: float, task: str) -> dict[str, Any]:
@@ -378,6 +379,7 @@ CELERY_BEAT_SCHEDULE = {
     "compare-subscriptions": _every(COMPARE_SECONDS, "outreach.x.tasks.compare_subscriptions"),
     "read-histories": _every(HISTORY_SECONDS, "outreach.customers.history.tasks.tick"),
     "go-on-with-imports": _every(IMPORT_SECONDS, "outreach.customers.imports.tasks.tick"),
+    "take-up-sweeps": _every(SWEEP_SECONDS, "outreach.customers.finding.tasks.take_up_sweeps"),
     "seal-audit-events": _every(SEAL_SECONDS, "outreach.audit.tasks.seal"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from outreach.ground.hooks import Chorus, Hook
@@ -57,3 +58,26 @@ erased: Chorus[[Erasure], None] = Chorus("customers.erased")
 
 # Everything a room keeps of one customer: (scope, customer id) to lists under names of its own.
 known: Chorus[[Scope, int], dict[str, Any]] = Chorus("customers.known")
+
+# A customer's row was merged into another one of the same person: (workspace id, the customer's
+# id, reason). Whatever is queued for it is cancelled. The row is locked already.
+merged: Hook[[int, int, str], None] = Hook("customers.merged")
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One thing in a customer's history. `kind` is a word for its icon and for tests."""
+
+    at: datetime
+    kind: str
+    words: str
+    detail: str = ""
+    url: str = ""
+    tone: str = ""
+
+
+# Letters to customers, newest first: (workspace id, slug, customer ids, before when, at most so
+# many). Nothing is changed; it is asked for a customer's history.
+letters_to: Hook[[int, str, Sequence[int], datetime, int], list[Happened]] = Hook(
+    "customers.letters_to"
+)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Q, Value
 from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
 
@@ -23,13 +23,6 @@ from outreach.customers.models import (
 from outreach.ground.clock import now
 from outreach.ground.paging import Page, keyset
 from outreach.ground.scope import Scope
-
-FILTERS = {
-    "": "Everybody",
-    "mutual": "Mutual",
-    "permission": "Has permission",
-    "stopped": "Said stop",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +137,8 @@ def why_not(
         return ["This person was erased, and is never written to again."]
     who = customer.first_name or customer.name
     reasons = []
+    if customer.merged_into_id is not None:
+        reasons.append(f"@{customer.handle} was merged with another customer.")
     if customer.x_user_id is None:
         reasons.append(f"X was not asked yet who @{customer.handle} is.")
     if suppression:
@@ -315,53 +310,3 @@ def stopped_rows(scope: Scope, suppressions: Sequence[Suppression]) -> list[Stop
             )
         )
     return rows
-
-
-def search(
-    scope: Scope, *, q: str = "", only: str = "", older: str = "", newer: str = "", size: int = 50
-) -> Page[Customer]:
-    """Customers by name whose name, handle or a tag begins with `q` (at a word). One query."""
-    return keyset(
-        matching(scope, q=q, only=only), by="name", older=older, newer=newer, size=size,
-        descending=False,
-    )  # fmt: skip
-
-
-def matching(scope: Scope, *, q: str = "", only: str = "") -> QuerySet[Customer]:
-    """The customers that a search and a filter leave."""
-    rows = Customer.objects.of(scope)
-    term = q.replace("\x00", "").strip().lstrip("@")  # PostgreSQL takes no NUL
-    if term:
-        rows = rows.filter(
-            Q(name__istartswith=term)
-            | Q(name__icontains=f" {term}")
-            | Q(handle__istartswith=term)
-            | Q(tags__contains=[term.lower()])
-        )
-    theirs = Relationship.everywhere.filter(
-        customer=OuterRef("pk"), following=True, followed_by=True
-    )
-    given = Permission.everywhere.filter(customer=OuterRef("pk"), withdrawn_at__isnull=True)
-    stopped = Suppression.everywhere.filter(
-        Q(x_user_id=OuterRef("x_user_id"))
-        | Q(
-            x_user_id__isnull=True,
-            handle__iexact=OuterRef("handle"),
-        ),
-        workspace_id=OuterRef("workspace_id"),
-    )
-    if only == "mutual":
-        rows = rows.filter(Exists(theirs))
-    elif only == "permission":
-        rows = rows.filter(Exists(given))
-    elif only == "stopped":
-        rows = rows.filter(Exists(stopped))
-    return rows
-
-
-def count_up_to(rows: QuerySet[Customer], most: int = 1000) -> str:
-    """How many there are, in words; exact up to `most`, since nobody waits for a million."""
-    found = rows.order_by()[: most + 1].count()
-    if found > most:
-        return f"over {most:,} people"
-    return "1 person" if found == 1 else f"{found:,} people"

@@ -2,10 +2,11 @@ from django.urls import include, path
 
 from outreach.customers import policies, views
 from outreach.customers.erasing import views as erasing
+from outreach.customers.finding import urls as finding
 
 app_name = "customers"
 urlpatterns = [
-    path("customers/", views.people, name="list"),
+    *finding.urlpatterns,
     path("customers/stopped/", views.stopped, name="stopped"),
     path("customers/", include("outreach.customers.imports.urls")),
     path("customers/<int:customer_id>/", views.person, name="show"),

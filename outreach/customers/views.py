@@ -1,12 +1,11 @@
-"""HTTP of customers: the list, and one person."""
+"""HTTP of one customer. The list is `finding`'s."""
 
 from __future__ import annotations
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.utils.http import content_disposition_header, urlencode
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Act, MemberRequest, member_view
@@ -17,41 +16,6 @@ from outreach.customers.forms import LiftForm, PermissionForm, StopForm
 from outreach.customers.models import Customer, EvidenceFile, EvidenceKind, Permission
 
 NOBODY = "There is no such customer in this workspace."
-
-
-@member_view(Act.LOOK)
-@require_safe
-def people(request: MemberRequest) -> HttpResponse:
-    """Search and filter; both stand in the URL."""
-    member = request.member
-    q = request.GET.get("q", "")[:100]
-    only = request.GET.get("filter", "")
-    only = only if only in queries.FILTERS else ""
-    page = queries.search(
-        member,
-        q=q,
-        only=only,
-        older=request.GET.get("older", ""),
-        newer=request.GET.get("newer", ""),
-    )
-    here = reverse("customers:list", args=[member.workspace.slug])
-    filters = []
-    for name, label in queries.FILTERS.items():
-        kept = urlencode({key: value for key, value in (("q", q), ("filter", name)) if value})
-        filters.append(
-            {"label": label, "count": None, "current": name == only, "url": f"{here}?{kept}"}
-        )
-    return render(
-        request,
-        "customers/list.html",
-        {
-            "q": q,
-            "filters": filters,
-            "rows": queries.people(member, page.rows, member.workspace),
-            "count_words": queries.count_up_to(queries.matching(member, q=q, only=only)),
-            **page_urls(request, page),
-        },
-    )
 
 
 @member_view(Act.LOOK)
@@ -182,6 +146,10 @@ def _page(
     if found.erased:
         return render(request, "customers/erasing/erased.html", {"person": found})
     sent = permission_form or stop_form or lift_form
+    if found.customer.merged_into_id is not None:
+        return redirect(
+            "customers:show", slug=member.workspace.slug, customer_id=found.customer.merged_into_id
+        )
     page = {
         "person": found,
         # Two of them have a day and a place: their fields keep apart by a prefix of their ids.

@@ -105,6 +105,19 @@ def cancel_for_people(workspace_id: int, x_user_ids: Sequence[int], reason: str)
         move(delivery, DeliveryState.CANCELLED, None, code="suppressed", reason=reason)
 
 
+@step
+def cancel_for_row(workspace_id: int, customer_id: int, reason: str) -> None:
+    """A customer's row was merged into another: nothing that is queued for it leaves.
+
+    The caller has locked the customer, so no claim for them runs meanwhile.
+    """
+    waiting = Delivery.everywhere.select_for_update(no_key=True).filter(
+        workspace_id=workspace_id, customer_id=customer_id, state__in=OPEN
+    )
+    for delivery in waiting.order_by("pk"):
+        move(delivery, DeliveryState.CANCELLED, None, code="merged", reason=reason)
+
+
 @action(Act.WRITE)
 def cancel(member: Member, delivery_id: int) -> Delivery:
     """A member stops a letter that has not left. Raises Delivery.DoesNotExist, CannotMove."""

@@ -8,7 +8,7 @@ class DeliveryConfig(AppConfig):
     def ready(self) -> None:
         from accounts.hooks import workspace_created
         from outreach import celery  # every process that makes a wake-up knows the broker
-        from outreach.customers.hooks import erased, known, suppressed
+        from outreach.customers.hooks import erased, known, letters_to, merged, suppressed
         from outreach.delivery import actions, erasing, queries
         from outreach.drafts.hooks import approval_withdrawn, approved, last_letter
         from outreach.x.hooks import app_chosen, spent_on_letters
@@ -20,6 +20,8 @@ class DeliveryConfig(AppConfig):
         suppressed.fill(actions.cancel_for_people)
         erased.fill(erasing.erase_deliveries)
         known.fill(erasing.deliveries_to)
+        merged.fill(actions.cancel_for_row)
+        letters_to.fill(queries.history_of)
         approved.fill(actions.take_on)
         approval_withdrawn.fill(actions.call_back)
         celery.app.set_default()

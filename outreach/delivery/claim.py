@@ -44,6 +44,7 @@ class Claimed:
     attempt_id: int
     token: uuid.UUID
     account: XAccount
+    customer_id: int
     recipient_x_user_id: int
     text: str = field(repr=False)  # a traceback may show the rest
 
@@ -166,6 +167,7 @@ def _facts(
         now=now,
         leave_by=delivery.leave_by,
         customer=customer.first_name or customer.name,
+        merged=customer.merged_into_id is not None,
         approved=not delivery.approval.undone_at,
         guidance_stops=_stopped_by_guidance(delivery, customer, account, policy.guidance_version),
         account_paused=_why_not_now(account),
@@ -284,6 +286,7 @@ def _take(delivery: Delivery, account: XAccount, now: datetime) -> Claimed:
         attempt_id=attempt.pk,
         token=token,
         account=account,
+        customer_id=delivery.customer_id,
         recipient_x_user_id=delivery.recipient_x_user_id,
         text=delivery.text,
     )

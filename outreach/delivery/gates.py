@@ -47,6 +47,7 @@ class Facts:
     opens: time
     closes: time
     zone: ZoneInfo
+    merged: bool = False  # the row was merged into another one of the same person
     cap_reached: str = ""  # the X app's monthly cap, in words
     month_ends: datetime | None = None  # and until when it counts
 
@@ -89,6 +90,8 @@ def _must_never(facts: Facts) -> Verdict | None:
     who = facts.customer
     if not facts.approved:
         return Block("not_approved", "The approval was taken back.")
+    if facts.merged:
+        return Block("merged", f"{who} was merged with another customer. Write to that one.")
     if facts.suppressed:
         return Block("suppressed", f"{who} must not be written to: {facts.suppressed}")
     if facts.require_permission and not facts.has_permission:

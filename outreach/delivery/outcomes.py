@@ -14,6 +14,7 @@ from django.db.models import QuerySet, Value
 from django.db.models.functions import Greatest
 
 from outreach.audit.actions import record
+from outreach.customers.finding.actions import written_step
 from outreach.delivery.claim import Claimed, longest_call
 from outreach.delivery.models import (
     MOVES,
@@ -83,6 +84,8 @@ def record_sent(claimed: Claimed, sent: SentDM) -> None:
 
     A 201 without a readable id leaves the letter unsure: X has it, and we cannot name it.
     """
+    # X has it, whatever else is known; the customer is locked before the delivery, as everywhere.
+    written_step(claimed.account.workspace_id, claimed.customer_id, clock_now())
     delivery = Delivery.everywhere.select_for_update(no_key=True).get(pk=claimed.delivery_id)
     attempt = Attempt.objects.select_for_update(no_key=True).get(pk=claimed.attempt_id)
     now = clock_now()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from accounts.access import Member
+from outreach.customers.hooks import Happened
 from outreach.delivery.claim import allowed_at
 from outreach.delivery.models import IN_THE_AIR, Attempt, Delivery, DeliveryState, Outcome
 from outreach.drafts.models import Decision, Draft, DraftState, Review, Revision
@@ -145,6 +146,30 @@ def letters_to(member: Member, customer_id: int) -> list[Delivery]:
         .select_related("customer", "revision")
         .order_by("-created_at", "-pk")[:50]
     )
+
+
+def history_of(
+    workspace_id: int, slug: str, customer_ids: Sequence[int], before: datetime, most: int
+) -> list[Happened]:
+    """Letters to some customers as a part of their history, newest first. One query."""
+    rows = (
+        Delivery.everywhere.filter(workspace_id=workspace_id, customer_id__in=customer_ids)
+        .annotate(at=Coalesce("sent_at", "created_at"))
+        .filter(at__lt=before)
+        .select_related("x_account", "revision")
+        .order_by("-at", "-pk")[:most]
+    )
+    return [
+        Happened(
+            at=delivery.at,
+            kind="letter",
+            words=f"Letter from @{delivery.x_account.handle}: {words_of(delivery).lower()}",
+            detail=opening(delivery.text),
+            url=reverse("delivery:letter", args=[slug, delivery.revision.draft_id]),
+            tone=tone_of(delivery),
+        )
+        for delivery in rows
+    ]
 
 
 def way_of(member: Member, draft: Draft) -> Way:

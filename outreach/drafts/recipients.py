@@ -11,7 +11,11 @@ from outreach.x.tokens import TokenKeyMissing
 
 
 def refuse_unknown(customer: Customer) -> None:
-    """X was not asked yet who they are."""
+    """X was not asked yet who they are, or another row speaks for them."""
+    if customer.merged_into_id is not None:
+        raise errors.CannotBeWrittenTo(
+            f"@{customer.handle} was merged with another customer. Write to that one."
+        )
     if customer.x_user_id is None:
         raise errors.CannotBeWrittenTo(
             f"X was not asked yet who @{customer.handle} is, so there is nobody to write to."

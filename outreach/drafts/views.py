@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import Act, MemberRequest, member_view
 from accounts.pages import page_urls
 from outreach.customers import queries as customers
+from outreach.customers.finding import queries as finding
 from outreach.customers.models import Customer
 from outreach.drafts import actions, errors, queries
 from outreach.drafts.forms import ComposeForm
@@ -57,7 +58,7 @@ def new(request: MemberRequest) -> HttpResponse:
     if request.method == "POST":
         return _start(request)
     q = request.GET.get("q", "")[:100]
-    page = customers.search(
+    page = finding.search(
         member,
         q=q,
         older=request.GET.get("older", ""),

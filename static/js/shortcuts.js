@@ -73,5 +73,6 @@ document.addEventListener("keydown", (event) => {
   const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]:not([disabled])`);
   if (!target || !target.checkVisibility()) return;
   event.preventDefault();
-  if (!rests(target)) target.click();
+  if (target.matches("input")) target.focus();
+  else if (!rests(target)) target.click();
 });

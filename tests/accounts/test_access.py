@@ -18,10 +18,12 @@ from accounts.models import Membership, Role
 from outreach.audit.models import AuditEvent
 from outreach.customers import actions as customers
 from outreach.customers.erasing import actions as erasing
+from outreach.customers.finding import actions as finding
+from outreach.customers.finding.criteria import Criteria
 from outreach.customers.history import actions as history
 from outreach.customers.imports import actions as imports
 from outreach.customers.invitations import actions as invitations
-from outreach.customers.models import Permission
+from outreach.customers.models import Permission, Segment, Sweep
 from outreach.delivery import actions as deliveries
 from outreach.drafts import actions as drafts
 from outreach.ground.clock import now
@@ -62,7 +64,7 @@ NAMES = [name for _, name, _ in BELOW]
 
 def url_of(name: str, slug: str, number: int = 1) -> str:
     ids = ["draft_id", "revision_id", "customer_id", "account_id", "delivery_id", "app_id"]
-    ids += ["invitation_id", "run_id", "permission_id", "import_id"]
+    ids += ["invitation_id", "run_id", "permission_id", "import_id", "segment_id", "sweep_id"]
     route = next(route for route, each, _ in BELOW if each == name)
     values = {each: number for each in ids if f"<int:{each}>" in route}
     return reverse(name, kwargs={"slug": slug} | values)
@@ -342,6 +344,9 @@ def test_membership_is_by_user_and_workspace(house):
 def two(house):
     """A workspace with something of everything, and a stranger who runs another one."""
     letter = factories.delivery(house)
+    criteria = Criteria(mutual="yes")
+    finding.save_segment(house.marketer, name="Mutuals", criteria=criteria)
+    finding.count_exactly(house.marketer, criteria=criteria)
     other = factories.house()
     factories.delivery(other)
     connections.bring_app(
@@ -421,6 +426,12 @@ def test_no_action_touches_another_workspaces_rows(two):
         lambda: customers.lift_suppression(boss, letter.customer_id, reason="so", given=given),
         lambda: erasing.erase(boss, letter.customer_id),
         lambda: erasing.hand_out(boss, letter.customer_id),
+        lambda: finding.tag_chosen(boss, [letter.customer_id], tag="fair"),
+        lambda: finding.tag_chosen(boss, [theirs.pk, letter.customer_id], tag="fair"),
+        lambda: finding.merge(boss, letter.customer_id, theirs.pk),
+        lambda: finding.merge(boss, theirs.pk, letter.customer_id),
+        lambda: finding.remove_segment(boss, Segment.objects.of(house.marketer).get().pk),
+        lambda: finding.stop_sweep(boss, Sweep.objects.of(house.marketer).get().pk),
         lambda: x.pause_account(boss, house.account.pk),
         lambda: x.resume_account(boss, house.account.pk),
         lambda: connections.begin_consent(boss, app_id=app.pk, account_id=None, **way),
@@ -448,6 +459,9 @@ def test_no_action_touches_another_workspaces_rows(two):
         "outreach.customers.actions.set_require_permission",
         "outreach.customers.imports.actions.export",
         "outreach.customers.imports.actions.upload",
+        "outreach.customers.finding.actions.count_exactly",
+        "outreach.customers.finding.actions.save_segment",
+        "outreach.customers.finding.actions.tag_found",
         "outreach.x.connections.bring_app",
         "outreach.drafts.policy_actions.change_policy",
     }
@@ -465,6 +479,10 @@ def test_no_action_touches_another_workspaces_rows(two):
         "outreach.customers.imports.actions.cancel",
         "outreach.customers.imports.actions.choose_columns",
         "outreach.customers.imports.actions.confirm",
+        "outreach.customers.finding.actions.merge",
+        "outreach.customers.finding.actions.remove_segment",
+        "outreach.customers.finding.actions.stop_sweep",
+        "outreach.customers.finding.actions.tag_chosen",
         "outreach.delivery.actions.cancel",
         "outreach.delivery.actions.try_again",
         "outreach.drafts.actions.decide",
@@ -500,6 +518,8 @@ def test_another_workspaces_row_is_not_there_through_any_address(two):
         "invitation_id": invitation.pk,
         "run_id": reading.pk,
         "permission_id": Permission.everywhere.get(customer_id=letter.customer_id).pk,
+        "segment_id": Segment.objects.of(house.marketer).get().pk,
+        "sweep_id": Sweep.objects.of(house.marketer).get().pk,
     }
     posted = {
         "text": "Hi",

@@ -10,6 +10,8 @@ from django.db import IntegrityError, connection, transaction
 
 from outreach.audit.models import AuditEvent
 from outreach.customers import actions
+from outreach.customers.finding.criteria import Criteria
+from outreach.customers.finding.queries import find
 from outreach.customers.models import (
     Basis,
     ContactPolicy,
@@ -18,7 +20,7 @@ from outreach.customers.models import (
     Relationship,
     Suppression,
 )
-from outreach.customers.queries import matching, people, requires_permission
+from outreach.customers.queries import people, requires_permission
 from outreach.delivery.models import Delivery
 from outreach.drafts import actions as drafts
 from outreach.drafts.errors import CannotBeWrittenTo
@@ -65,7 +67,7 @@ def test_a_stop_of_somebody_x_was_not_asked_about_goes_by_handle(house):
     assert (row.x_user_id, row.handle, row.reason) == (None, "Fox_Lover", "Said so at the fair")
     found = people(house.marketer, [stranger, other], house.workspace)
     assert [person.suppressed for person in found] == [True, False]
-    assert list(matching(house.marketer, only="stopped")) == [stranger]
+    assert find(house.marketer, Criteria(stopped="yes")).page.rows == [stranger]
     assert AuditEvent.objects.filter(verb="customer.suppressed").count() == 1
 
 

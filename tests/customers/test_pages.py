@@ -1,4 +1,4 @@
-"""The list of customers, and one of them."""
+"""The page of one customer."""
 
 from __future__ import annotations
 
@@ -15,151 +15,6 @@ from outreach.ground.clock import now
 from tests import factories
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def browser(house):
-    return factories.browser(house.marketer)
-
-
-@pytest.fixture
-def url(house):
-    return reverse("customers:list", args=[house.slug])
-
-
-def names(response) -> list[str]:
-    return [row.name for row in response.context["rows"]]
-
-
-def named(house, *given: str, **values):
-    return [house.customer(name=name, **values) for name in given]
-
-
-# --- the list --------------------------------------------------------------------------------
-
-
-def test_an_empty_list_says_so(browser, url):
-    page = browser.get(url)
-    assert (page.status_code, names(page), page.context["count_words"]) == (200, [], "0 people")
-
-
-def test_customers_come_by_name_and_only_this_workspaces(browser, url, house):
-    named(factories.house(), "Aaron of elsewhere")
-    named(house, "Zoe", "Ana", "Mia")
-    page = browser.get(url)
-    assert names(page) == ["Ana", "Mia", "Zoe"]
-    assert page.context["count_words"] == "3 people"
-    assert "elsewhere" not in page.content.decode()
-
-
-@pytest.mark.parametrize(
-    ("q", "found"),
-    [
-        ("ana", ["Ana Lima"]),
-        ("LIM", ["Ana Lima", "Bo Limes"]),
-        ("ima", []),
-        ("@inky", ["Bo Limes"]),
-        ("inky", ["Bo Limes"]),
-        ("Prints", ["Cy"]),
-        ("prin", []),
-        ("  ana  ", ["Ana Lima"]),
-        ("%", []),
-        ("_", []),
-        ("\\", []),
-        ("'; --", []),
-        ("a\x00na", ["Ana Lima"]),
-        ("🐦" * 300, []),
-    ],
-)
-def test_search_is_by_the_beginning_of_a_word_a_handle_or_a_tag(browser, url, house, q, found):
-    house.customer(name="Ana Lima", handle="analima")
-    house.customer(name="Bo Limes", handle="inky_bo")
-    house.customer(name="Cy", handle="cy", tags=["prints"])
-    page = browser.get(url, {"q": q})
-    assert (page.status_code, names(page)) == (200, found)
-    assert page.context["q"] == q[:100]
-
-
-def test_what_a_search_finds_elsewhere_is_not_found(browser, url):
-    factories.house().customer(name="Ana", handle="ana", tags=["ana"])
-    assert names(browser.get(url, {"q": "ana"})) == []
-
-
-def test_filters(browser, url, house):
-    mutual, alone, bare, stopped = named(house, "Mutual", "Alone", "Bare", "Stopped")
-    alone.relationships.update(followed_by=False)
-    Permission.objects.of(house.marketer).filter(customer=bare).delete()
-    Permission.objects.of(house.marketer).filter(customer=alone).update(withdrawn_at=now())
-    actions.suppress(house.marketer, stopped.pk, reason="stop")
-    # Another workspace's stop of the same person says nothing here.
-    other = factories.house()
-    twin = other.customer(x_user_id=mutual.x_user_id)
-    actions.suppress(other.marketer, twin.pk, reason="stop")
-    answers = {only: names(browser.get(url, {"filter": only})) for only in queries.FILTERS}
-    assert answers == {
-        "": ["Alone", "Bare", "Mutual", "Stopped"],
-        "mutual": ["Bare", "Mutual", "Stopped"],
-        "permission": ["Mutual", "Stopped"],
-        "stopped": ["Stopped"],
-    }
-    assert len(names(browser.get(url, {"filter": "made up"}))) == 4
-
-
-def test_filter_and_search_go_together_and_stand_in_the_addresses(browser, url, house):
-    named(house, "Ana", "Bo")
-    page = browser.get(url, {"q": "a", "filter": "mutual"})
-    assert names(page) == ["Ana"]
-    current = [each for each in page.context["filters"] if each["current"]]
-    assert [each["url"] for each in current] == [f"{url}?q=a&filter=mutual"]
-
-
-def test_pages_go_both_ways_and_keep_the_search(browser, url, house):
-    made = sorted(f"Ana {number:03}" for number in range(120))
-    Customer.everywhere.bulk_create(
-        Customer(workspace=house.workspace, x_user_id=9000 + n, handle=f"h{n}", name=name)
-        for n, name in enumerate(made)
-    )
-    pages = [browser.get(url, {"q": "ana"})]
-    while pages[-1].context["older_url"]:
-        assert "q=ana" in pages[-1].context["older_url"]
-        pages.append(browser.get(pages[-1].context["older_url"]))
-    assert [name for page in pages for name in names(page)] == made
-    assert [len(names(page)) for page in pages] == [50, 50, 20]
-    back = browser.get(pages[-1].context["newer_url"])
-    assert names(back) == names(pages[1])
-    assert names(browser.get(back.context["newer_url"])) == names(pages[0])
-    assert pages[0].context["newer_url"] == ""
-
-
-@pytest.mark.parametrize("cursor", ["~", "x~x", "a\x00~1", "~" + "9" * 40, "%", "🐦~1"])
-def test_a_cursor_made_up_by_hand_is_answered(browser, url, house, cursor):
-    named(house, "Ana", "Bo")
-    for way in ("older", "newer"):
-        assert browser.get(url, {way: cursor}).status_code == 200
-
-
-def test_the_list_costs_the_same_however_long(browser, url, house):
-    counts = []
-    for more in (1, 2, 27):
-        named(house, *(["Ana"] * more))
-        browser.get(url)
-        with CaptureQueriesContext(connection) as queries_run:
-            assert browser.get(url).status_code == 200
-        counts.append(len(queries_run))
-    assert counts == [counts[0]] * 3
-
-
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [(0, "0 people"), (1, "1 person"), (2, "2 people"), (3, "3 people"), (4, "over 3 people")],
-)
-def test_counting_stops_where_nobody_reads_on(house, number, words):
-    named(house, *(["Ana"] * number), known=False, permission=False)
-    assert queries.count_up_to(queries.matching(house.marketer), most=3) == words
-
-
-def test_the_list_is_only_read(browser, url):
-    assert browser.post(url).status_code == 405
 
 
 # --- one person ------------------------------------------------------------------------------
@@ -206,8 +61,8 @@ def test_what_people_typed_is_never_markup(house):
     nasty = "<script>alert(1)</script>"
     customer = house.customer(name=nasty, first_name=nasty, attributes={nasty: nasty}, tags=[nasty])
     actions.suppress(house.marketer, customer.pk, reason=nasty)
-    draft_url = reverse("customers:list", args=[house.slug])
-    for page in (show(house, customer), factories.browser(house.marketer).get(draft_url)):
+    list_url = reverse("customers:list", args=[house.slug])
+    for page in (show(house, customer), factories.browser(house.marketer).get(list_url)):
         assert nasty not in page.content.decode()
 
 

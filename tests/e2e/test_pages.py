@@ -22,9 +22,10 @@ LISTS = {
     "jo": (
         "", "compose/", "compose/?state=rejected", "compose/new/", "compose/new/?q=nobody-at-all",
         "schedule/", "schedule/?state=unsure", "schedule/?state=sent", "schedule/?state=not-sent",
-        "customers/", "customers/?filter=stopped", "customers/?q=nobody-at-all", "settings/x/",
+        "customers/", "customers/?stopped=yes", "customers/?q=nobody-at-all", "settings/x/",
         "customers/invitations/", "customers/invitations/new/", "customers/follow-back/",
         "customers/import/", "customers/stopped/", "settings/guidance/", "settings/sending/",
+        "customers/segments/", "customers/segments/?query=mutual%3Dyes",
     ),
     "ruth": ("", "review/", "settings/guidance/"),
     "sam": (
@@ -148,7 +149,7 @@ def test_nothing_is_wrong_with_the_page_of_a_person(at, kind):
     jo.goto(f"customers/?q={PEOPLE[kind]}")
     jo.page.locator("#people a.row-link").click()
     jo.page.wait_for_url(re.compile(r"/customers/\d+/$"))
-    expect(jo.page.get_by_text("All letters to")).to_have_count(0)  # the letters have come
+    expect(jo.page.get_by_text("Everything said and done")).to_have_count(0)  # the history has come
     look_at(jo.page, f"a person, {kind}")
     jo.goto(jo.page.url.partition(cast.SLUG + "/")[2] + "letters/")
     look_at(jo.page, f"letters to a person, {kind}")

@@ -12,7 +12,7 @@ from outreach.ground.sql import frozen_columns, same_workspace
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_initial"),
-        ("customers", "0005_imports"),
+        ("customers", "0007_finding"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

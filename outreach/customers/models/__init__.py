@@ -24,6 +24,7 @@ from outreach.customers.models.permission import (
     Permission,
     Suppression,
 )
+from outreach.customers.models.segments import Segment, Sweep, SweepKind, SweepState, Word
 
 __all__ = [
     "ERASED",
@@ -46,5 +47,10 @@ __all__ = [
     "OptIn",
     "Permission",
     "Relationship",
+    "Segment",
     "Suppression",
+    "Sweep",
+    "SweepKind",
+    "SweepState",
+    "Word",
 ]

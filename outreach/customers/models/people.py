@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -52,6 +53,17 @@ class Customer(WorkspaceRow):
     attributes = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     erased_at = models.DateTimeField(null=True)
+    # Kept by steps that rooms above call where a letter leaves or an answer comes.
+    last_written_at = models.DateTimeField(null=True, help_text="when a letter last left for them")
+    last_answered_at = models.DateTimeField(null=True, help_text="when they last wrote to us")
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="merged",
+        db_index=False,
+        help_text="the row that speaks for this person; this one keeps its letters",
+    )
 
     objects: ClassVar[Customers] = Customers()
 
@@ -78,7 +90,31 @@ class Customer(WorkspaceRow):
                 name="erased_customer_is_empty",
             ),
         ]
-        indexes = [models.Index(fields=["workspace", "name", "id"], name="customer_by_name")]
+        indexes = [
+            models.Index(
+                fields=["workspace", "name", "id"],
+                condition=models.Q(merged_into__isnull=True),
+                name="customer_named",
+            ),
+            models.Index(
+                fields=["workspace", "last_written_at", "id"],
+                condition=models.Q(last_written_at__isnull=False),
+                name="customer_written_to",
+            ),
+            models.Index(
+                fields=["workspace", "last_answered_at", "id"],
+                condition=models.Q(last_answered_at__isnull=False),
+                name="customer_answered",
+            ),
+            models.Index(
+                fields=["merged_into"],
+                condition=models.Q(merged_into__isnull=False),
+                name="customer_merged",
+            ),
+            GinIndex(
+                fields=["attributes"], opclasses=["jsonb_path_ops"], name="customer_attributes"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -127,6 +163,11 @@ class Relationship(WorkspaceRow):
                 fields=["workspace", "-id"],
                 condition=models.Q(followed_by=True, following=False, reachable=True),
                 name="they_follow_we_do_not",
+            ),
+            models.Index(
+                fields=["workspace", "customer"],
+                condition=models.Q(following=True, followed_by=True),
+                name="relationship_mutual",
             ),
         ]
 

@@ -40,7 +40,14 @@ class Permission(WorkspaceRow):
                 condition=models.Q(basis__in=Basis.values), name="known_permission_basis"
             ),
         ]
-        indexes = [models.Index(fields=["customer", "-given_at"], name="permission_newest")]
+        indexes = [
+            models.Index(fields=["customer", "-given_at"], name="permission_newest"),
+            models.Index(
+                fields=["workspace", "customer"],
+                condition=models.Q(withdrawn_at__isnull=True),
+                name="permission_given",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.basis} {self.given_at:%Y-%m-%d}"
@@ -107,6 +114,7 @@ class Suppression(WorkspaceRow):
                 name="suppression_of_somebody",
             ),
         ]
+        indexes = [models.Index(fields=["workspace", "id"], name="suppression_newest")]
 
     def __str__(self) -> str:
         return f"never again to {self.x_user_id or self.handle}"

@@ -1,0 +1,1 @@
+"""Finding people: search, filters, segments, tags for many, duplicates, and one person's history."""
