@@ -135,6 +135,8 @@ X_PRICES: list[dict[str, Any]] = env.json(
             "send_dm": "0.015",
             "user": "0.010",
             "follow": "0.010",
+            # The same, where the account that reads owns the X app.
+            "follow.owned": "0.001",
             "dm_event": "0.010",
             "dm.received": "0.010",
             "follow.follow": "0.010",
@@ -142,6 +144,10 @@ X_PRICES: list[dict[str, Any]] = env.json(
         }
     ],
 )
+# How many pages of 1,000 of a list, and how many look-ups of 100, X answers in how many seconds: for
+# forecasts of how long a sync takes. What X itself says when it is reached holds it up.
+X_PAGES_WINDOW: list[int] = env.json("X_PAGES_WINDOW", default=[300, 900])
+X_LOOK_UPS_WINDOW: list[int] = env.json("X_LOOK_UPS_WINDOW", default=[900, 900])
 # What an account is asked for at X's consent page. media.write, so that nobody must connect again
 # when attachments come.
 X_SCOPES = (
@@ -341,6 +347,7 @@ WARN_SECONDS = env.float("WARN_SECONDS", default=60.0)
 EVENT_SECONDS = env.float("EVENT_SECONDS", default=5.0)
 SUBSCRIBE_SECONDS = env.float("SUBSCRIBE_SECONDS", default=30.0)
 COMPARE_SECONDS = env.float("COMPARE_SECONDS", default=600.0)
+SYNC_SECONDS = env.float("SYNC_SECONDS", default=5.0)
 
 
 def _every(seconds: float, task: str) -> dict[str, Any]:
@@ -356,6 +363,7 @@ CELERY_BEAT_SCHEDULE = {
     "hand-on-events": _every(EVENT_SECONDS, "outreach.x.tasks.hand_on_waiting"),
     "subscribe-missing": _every(SUBSCRIBE_SECONDS, "outreach.x.tasks.subscribe_missing"),
     "compare-subscriptions": _every(COMPARE_SECONDS, "outreach.x.tasks.compare_subscriptions"),
+    "find-syncs": _every(SYNC_SECONDS, "outreach.customers.sync.tasks.tick"),
     "seal-audit-events": _every(SEAL_SECONDS, "outreach.audit.tasks.seal"),
 }
 

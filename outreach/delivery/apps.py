@@ -8,7 +8,7 @@ class DeliveryConfig(AppConfig):
     def ready(self) -> None:
         from accounts.hooks import workspace_created
         from outreach import celery  # every process that makes a wake-up knows the broker
-        from outreach.customers.hooks import suppressed
+        from outreach.customers.hooks import about_to_be_written_to, fresh_for, suppressed
         from outreach.delivery import actions, queries
         from outreach.drafts.hooks import approval_withdrawn, approved, last_letter
         from outreach.x.hooks import app_chosen, spent_on_letters
@@ -18,6 +18,8 @@ class DeliveryConfig(AppConfig):
         workspace_created.fill(actions.make_policy)
         last_letter.fill(queries.last_letter)
         suppressed.fill(actions.cancel_for_person)
+        about_to_be_written_to.fill(queries.about_to_be_written_to)
+        fresh_for.fill(queries.fresh_for)
         approved.fill(actions.take_on)
         approval_withdrawn.fill(actions.call_back)
         celery.app.set_default()
