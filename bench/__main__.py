@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import composer, guidance, sandbox_posts  # noqa: F401 - each registers its own figures
+from bench import composer, guidance, sandbox_posts, syncing  # noqa: F401 - each registers its own figures
 from bench.registry import FIGURES
 
 

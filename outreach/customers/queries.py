@@ -137,7 +137,9 @@ def why_not(
     """Why this person cannot be written to just now, each a sentence; empty when they can."""
     who = customer.first_name or customer.name
     reasons = []
-    if customer.x_user_id is None:
+    if customer.x_user_id is None and customer.not_found_at is not None:
+        reasons.append(f"X knows nobody called @{customer.handle}.")
+    elif customer.x_user_id is None:
         reasons.append(f"X was not asked yet who @{customer.handle} is.")
     if suppression:
         reasons.append(f"{who} must not be written to: {suppression.reason}")

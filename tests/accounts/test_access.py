@@ -17,6 +17,7 @@ from accounts.access import NEEDS, RANK, Act, Member, NotAllowed, action, member
 from accounts.models import Membership, Role
 from outreach.audit.models import AuditEvent
 from outreach.customers import actions as customers
+from outreach.customers.sync import actions as syncs
 from outreach.delivery import actions as deliveries
 from outreach.drafts import actions as drafts
 from outreach.ground.scope import WorkspaceRow
@@ -389,6 +390,9 @@ def test_no_action_touches_another_workspaces_rows(two):
             place="",
             evidence="",
         ),
+        lambda: syncs.start(boss, house.account.pk, kind="lists", price="$99"),
+        lambda: syncs.cancel(boss, house.account.pk),
+        lambda: syncs.choose(boss, house.account.pk, daily="lists", adopt=True, owns_app=True),
         lambda: x.pause_account(boss, house.account.pk),
         lambda: x.resume_account(boss, house.account.pk),
         lambda: connections.begin_consent(boss, app_id=app.pk, account_id=None, **way),
@@ -416,6 +420,9 @@ def test_no_action_touches_another_workspaces_rows(two):
     assert set(MEMBER_ACTIONS) - takes_no_id == {
         "outreach.customers.actions.record_permission",
         "outreach.customers.actions.suppress",
+        "outreach.customers.sync.actions.cancel",
+        "outreach.customers.sync.actions.choose",
+        "outreach.customers.sync.actions.start",
         "outreach.delivery.actions.cancel",
         "outreach.delivery.actions.try_again",
         "outreach.drafts.actions.decide",

@@ -11,8 +11,8 @@ from accounts.access import Act, Member, action
 from outreach.audit.actions import record
 from outreach.customers.models import SeenMutual, SyncChoice, SyncedUser, SyncKind, SyncRun
 from outreach.customers.sync import queries
-from outreach.customers.sync.estimates import Estimate
 from outreach.customers.sync.errors import PriceChanged, SyncRefused, SyncUnderWay
+from outreach.customers.sync.estimates import Estimate
 from outreach.customers.sync.steps import forget_pages
 from outreach.customers.sync.tasks import wake
 from outreach.ground.clock import now
@@ -147,6 +147,23 @@ def start_daily(x_account_id: int) -> SyncRun | None:
             workspace_id=account.workspace_id,
             details={"run": run.pk, "kind": run.kind, "daily": True},
         )
+    return run
+
+
+@engine_action
+def start_from_outside(x_account_id: int, *, kind: SyncKind, adopt: bool) -> SyncRun:
+    """An operator begins one on the command line, having seen its price. Raises SyncUnderWay."""
+    account = XAccount.everywhere.select_related("app").get(pk=x_account_id)
+    way = queries.way(account, queries.choice_of(account), kind, queries.room(account))
+    dollars = way.estimate.dollars if way.estimate is not None else Decimal(0)
+    run = _begin(account, kind, dollars, adopt=adopt)
+    record(
+        "sync.started",
+        target_kind="x_account",
+        target_id=account.pk,
+        workspace_id=account.workspace_id,
+        details={"run": run.pk, "kind": kind.value, "command": True},
+    )
     return run
 
 

@@ -75,22 +75,22 @@ IDENTIFY = """
     WHERE bare.id = shown.id
 """
 
-PAIRS = "unnest(%(gone)s::bigint[], %(kept)s::bigint[]) AS pair (gone, kept)"
-
 # What the row that stays does not say itself; tags of both.
 FOLD = (
-    f"""
+    """
     UPDATE customers_customer kept SET
         tags = ARRAY(SELECT DISTINCT unnest(kept.tags || gone.tags) ORDER BY 1),
         attributes = gone.attributes || kept.attributes,
         first_name = coalesce(nullif(kept.first_name, ''), gone.first_name),
         time_zone = coalesce(nullif(kept.time_zone, ''), gone.time_zone)
-    FROM {PAIRS} JOIN customers_customer gone ON gone.id = pair.gone
+    FROM unnest(%(gone)s::bigint[], %(kept)s::bigint[]) AS pair (gone, kept)
+    JOIN customers_customer gone ON gone.id = pair.gone
     WHERE kept.id = pair.kept
     """,
-    f"""
+    """
     UPDATE customers_permission permission SET customer_id = pair.kept
-    FROM {PAIRS} WHERE permission.customer_id = pair.gone
+    FROM unnest(%(gone)s::bigint[], %(kept)s::bigint[]) AS pair (gone, kept)
+    WHERE permission.customer_id = pair.gone
     """,
 )
 REMOVE = (
@@ -122,7 +122,11 @@ class _Bare:
 
 def due(workspace_id: int, moment: datetime, most: int | None = None) -> list[str]:
     """Handles to ask X about at that moment, as they are written here. One query."""
-    values = {"workspace": workspace_id, "before": moment - ASK_AGAIN, "possible": POSSIBLE}
+    values: dict[str, Any] = {
+        "workspace": workspace_id,
+        "before": moment - ASK_AGAIN,
+        "possible": POSSIBLE,
+    }
     with connection.cursor() as cursor:
         cursor.execute(DUE + ("" if most is None else f" LIMIT {most:d}"), values)
         return [handle for (handle,) in cursor.fetchall()]
@@ -142,7 +146,7 @@ def resolve(shown: str, values: dict[str, Any], workspace_id: int) -> int:
         cursor.execute(STOPS.format(shown=shown), parameters)
         stops = dict(cursor.fetchall())
         if bare or stops:
-            locked = {
+            locked: dict[str, Any] = {
                 "ids": [each.id for each in bare],
                 "user_ids": [*(each.x_user_id for each in bare), *stops.values()],
             }
@@ -154,7 +158,11 @@ def resolve(shown: str, values: dict[str, Any], workspace_id: int) -> int:
 @step
 def not_found(workspace_id: int, handles: Iterable[str], at: datetime) -> None:
     """X knows nobody of these handles: their rows say so and are left alone for some days."""
-    values = {"workspace": workspace_id, "handles": [each.lower() for each in handles], "at": at}
+    values: dict[str, Any] = {
+        "workspace": workspace_id,
+        "handles": [each.lower() for each in handles],
+        "at": at,
+    }
     with connection.cursor() as cursor:
         for table in TABLES:
             cursor.execute(NOT_FOUND.format(table=table), values)
@@ -163,7 +171,7 @@ def not_found(workspace_id: int, handles: Iterable[str], at: datetime) -> None:
 @step
 def not_possible(workspace_id: int, at: datetime) -> int:
     """The same for what X could not have as a handle: nobody is asked about those."""
-    values = {"workspace": workspace_id, "possible": POSSIBLE, "at": at}
+    values: dict[str, Any] = {"workspace": workspace_id, "possible": POSSIBLE, "at": at}
     with connection.cursor() as cursor:
         found = 0
         for table in TABLES:
@@ -189,7 +197,7 @@ def _identify(workspace_id: int, bare: list[_Bare]) -> int:
     found = [each for each in bare if each.owner is None and each.x_user_id in welcome]
     with connection.cursor() as cursor:
         if folded:
-            pairs = {
+            pairs: dict[str, Any] = {
                 "gone": [each.id for each in folded],
                 "kept": [each.owner for each in folded],
             }
@@ -199,7 +207,7 @@ def _identify(workspace_id: int, bare: list[_Bare]) -> int:
         for statement in REMOVE if gone else ():
             cursor.execute(statement, {"ids": gone})
         if found:
-            identified = {
+            identified: dict[str, Any] = {
                 "ids": [each.id for each in found],
                 "user_ids": [each.x_user_id for each in found],
                 "handles": [each.handle for each in found],

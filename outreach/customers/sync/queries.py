@@ -30,6 +30,7 @@ from outreach.x.caps import CapState, cents
 from outreach.x.expenses import Purpose, cap_of
 from outreach.x.hearing import Hearing
 from outreach.x.models import AccountState, XAccount
+from outreach.x.prices import price
 from outreach.x.queries import last_heard
 
 # How long a mutual who is no customer is kept, for somebody to decide.
@@ -115,6 +116,11 @@ def estimate_of_lists(choice: SyncChoice, moment: datetime) -> Estimate | None:
     return estimates.of_lists(
         choice.followers, choice.following, day, owns_app=choice.owns_app
     )  # fmt: skip
+
+
+def price_of(kind: str) -> str:
+    """What X takes for one of a kind today, such as '$0.01'. One query."""
+    return cents(price(kind, now().astimezone(UTC).date()))
 
 
 def room(account: XAccount, cap: CapState | None = None) -> Decimal:
@@ -205,7 +211,9 @@ def freshness(account: XAccount) -> Freshness:
     }
     with connection.cursor() as cursor:
         cursor.execute(FRESHNESS, values)
-        return Freshness(*cursor.fetchone(), hours=int(holds.total_seconds() // 3600))
+        fresh, stale, never, oldest, newest = cursor.fetchone()
+    hours = int(holds.total_seconds() // 3600)
+    return Freshness(fresh, stale, never, oldest, newest, hours)
 
 
 def open_run(scope: Scope, account_id: int) -> SyncRun | None:

@@ -45,7 +45,9 @@ def begin(
     if run.kind == SyncKind.HANDLES:
         handles.not_possible(run.workspace_id, at)
     ask = [SyncToAsk(workspace_id=run.workspace_id, run=run, x_user_id=each) for each in user_ids]
-    ask += [SyncToAsk(workspace_id=run.workspace_id, run=run, handle=each) for each in asked_handles]
+    ask += [
+        SyncToAsk(workspace_id=run.workspace_id, run=run, handle=each) for each in asked_handles
+    ]
     SyncToAsk.objects.of(run).bulk_create(ask, batch_size=5_000)
     return cancel
 
@@ -96,7 +98,8 @@ def ready_to_merge(run: SyncRun, token: uuid.UUID) -> bool:
 def merge(run: SyncRun, token: uuid.UUID) -> None:
     """Both lists are taken over, and the run ends: all of it or nothing."""
     keep(SyncRun, run.pk, token, LEASE + timedelta(seconds=run.done / MERGED_A_SECOND))
-    _end(run, token, RunState.DONE, **merging.merge(run))
+    came_of_it: dict[str, Any] = merging.merge(run)
+    _end(run, token, RunState.DONE, **came_of_it)
 
 
 @engine_action

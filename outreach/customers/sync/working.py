@@ -61,7 +61,15 @@ class Job:
         if cancel:
             raise troubles.Ended("", RunState.CANCELLED)
         self.run.refresh_from_db(
-            fields=["done", "reading", "next_token", "restarts", "failures", "began_at", "unreadable"]
+            fields=[
+                "done",
+                "reading",
+                "next_token",
+                "restarts",
+                "failures",
+                "began_at",
+                "unreadable",
+            ]
         )
 
 

@@ -69,7 +69,7 @@ class World:
         assert (run.state, run.problem) == ("done", "")
         return run
 
-    def known(self) -> dict[int, tuple[bool, bool, bool]]:
+    def known(self) -> dict[int | None, tuple[bool, bool, bool]]:
         """X user id → whether the brand follows them, they follow it, and they take messages."""
         rows = Relationship.everywhere.filter(x_account=self.account).select_related("customer")
         return {

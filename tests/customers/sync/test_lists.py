@@ -23,8 +23,8 @@ from outreach.customers.models import (
 from outreach.customers.sync import actions, queries, steps, working
 from outreach.customers.sync.errors import PriceChanged, SyncRefused, SyncUnderWay
 from outreach.ground.clock import now
-from outreach.x.models import ActivityEvent, Expense, Via, XAccount, XApp, XToken
 from outreach.x import events
+from outreach.x.models import ActivityEvent, Expense, Via, XAccount, XApp, XToken
 from tests import factories
 
 BRAND = 2244994945
@@ -36,7 +36,7 @@ def ago(**age: int) -> None:
     Relationship.everywhere.update(checked_at=F("checked_at") - timedelta(**age))
 
 
-def changes() -> set[tuple[int, bool, bool]]:
+def changes() -> set[tuple[int | None, bool, bool]]:
     return {
         (row.customer.x_user_id, row.by_brand, row.holds)
         for row in FollowChange.everywhere.select_related("customer")
@@ -335,9 +335,7 @@ def test_a_follow_during_the_run_wins_over_the_list(world, monkeypatch):
 def test_a_mutual_who_unfollows_while_it_runs_or_after_is_not_offered(world, monkeypatch):
     world.person(ANN)
     world.person(BEN)
-    between_pages_and_merge(
-        world, monkeypatch, lambda: heard(world, "follow.unfollow", ANN, BRAND)
-    )
+    between_pages_and_merge(world, monkeypatch, lambda: heard(world, "follow.unfollow", ANN, BRAND))
     assert [row.x_user_id for row in SeenMutual.everywhere.all()] == [BEN]
     heard(world, "follow.unfollow", BRAND, BEN)
     assert SeenMutual.everywhere.count() == 0
@@ -369,7 +367,9 @@ def test_an_account_that_owns_its_app_pays_less(world):
 def test_a_sync_dearer_than_the_cap_allows_is_not_begun(world):
     XApp.objects.update(monthly_cap=1)
     world.sandbox.seed(BRAND, 100, mutual=50)
-    with pytest.raises(SyncRefused, match=r"costs up to \$1.00, and this month's cap leaves \$0.79"):
+    with pytest.raises(
+        SyncRefused, match=r"costs up to \$1.00, and this month's cap leaves \$0.79"
+    ):
         world.start()
     assert SyncRun.everywhere.count() == 0
 
@@ -398,7 +398,7 @@ def test_at_the_cap_a_sync_waits_for_the_next_month_or_a_higher_cap(world):
     assert run.waits_for.startswith("This month's cap for X is $18.75: syncs stop at $15.00, and ")
     assert run.look_at > now()
     # The cap paid for a smaller page, and not for one person more.
-    assert 1499 <= run.done <= 1500
+    assert (run.done, run.calls) == (1499, 2)
     XApp.objects.update(monthly_cap=1000)
     SyncRun.everywhere.update(look_at=now())
     assert world.work(run).state == "done"
@@ -411,7 +411,9 @@ def test_at_the_cap_a_sync_waits_for_the_next_month_or_a_higher_cap(world):
 def test_a_second_sync_of_an_account_is_refused_clearly(world):
     world.person(ANN)
     world.start()
-    with pytest.raises(SyncUnderWay, match="A sync of @brand2244994945 is under way. Wait for it"):
+    with pytest.raises(
+        SyncUnderWay, match=r"A sync of @brand2244994945 is under way\. Wait for it"
+    ):
         world.start()
     assert SyncRun.everywhere.count() == 1
 
