@@ -26,20 +26,17 @@ POSSIBLE = "^[A-Za-z0-9_]{1,15}$"
 
 # Handles without an id whose time to ask has come, each once; customers first, the oldest first.
 DUE = """
-    SELECT handle FROM (
-        SELECT DISTINCT ON (lower(handle)) handle, place, id FROM (
-            SELECT handle, 0 AS place, id FROM customers_customer
-            WHERE workspace_id = %(workspace)s AND x_user_id IS NULL
-                AND (not_found_at IS NULL OR not_found_at < %(before)s)
-            UNION ALL
-            SELECT handle, 1, id FROM customers_suppression
-            WHERE workspace_id = %(workspace)s AND x_user_id IS NULL
-                AND (not_found_at IS NULL OR not_found_at < %(before)s)
-        ) bare
-        WHERE handle ~ %(possible)s
-        ORDER BY lower(handle), place, id
-    ) due
-    ORDER BY place, id
+    SELECT handle, 0 AS place, id FROM customers_customer
+    WHERE workspace_id = %(workspace)s AND x_user_id IS NULL AND handle ~ %(possible)s
+        AND (not_found_at IS NULL OR not_found_at < %(before)s)
+    UNION ALL
+    SELECT handle, 1, id FROM customers_suppression stop
+    WHERE workspace_id = %(workspace)s AND x_user_id IS NULL AND handle ~ %(possible)s
+        AND (not_found_at IS NULL OR not_found_at < %(before)s)
+        AND NOT EXISTS (
+            SELECT FROM customers_customer bare
+            WHERE bare.workspace_id = stop.workspace_id AND bare.x_user_id IS NULL
+                AND lower(bare.handle) = lower(stop.handle))
 """
 
 # Where several users showed the same handle one after the other, the last has it.
@@ -120,16 +117,22 @@ class _Bare:
     owner: int | None
 
 
-def due(workspace_id: int, moment: datetime, most: int | None = None) -> list[str]:
+def due(workspace_id: int, moment: datetime) -> list[str]:
     """Handles to ask X about at that moment, as they are written here. One query."""
-    values: dict[str, Any] = {
-        "workspace": workspace_id,
-        "before": moment - ASK_AGAIN,
-        "possible": POSSIBLE,
-    }
     with connection.cursor() as cursor:
-        cursor.execute(DUE + ("" if most is None else f" LIMIT {most:d}"), values)
-        return [handle for (handle,) in cursor.fetchall()]
+        cursor.execute(f"{DUE} ORDER BY place, id", _due(workspace_id, moment))
+        return [handle for handle, _, _ in cursor.fetchall()]
+
+
+def count_due(workspace_id: int, moment: datetime) -> int:
+    """How many they are. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({DUE}) due", _due(workspace_id, moment))  # noqa: S608
+        return int(cursor.fetchone()[0])
+
+
+def _due(workspace_id: int, moment: datetime) -> dict[str, Any]:
+    return {"workspace": workspace_id, "before": moment - ASK_AGAIN, "possible": POSSIBLE}
 
 
 @step
