@@ -22,7 +22,8 @@ LISTS = {
     "jo": (
         "", "compose/", "compose/?state=rejected", "compose/new/", "compose/new/?q=nobody-at-all",
         "schedule/", "schedule/?state=unsure", "schedule/?state=sent", "schedule/?state=not-sent",
-        "customers/", "customers/?filter=stopped", "customers/?q=nobody-at-all", "settings/x/",
+        "customers/", "customers/?filter=stopped", "customers/?q=nobody-at-all", "customers/sync/",
+        "settings/x/",
         "settings/guidance/",
     ),
     "ruth": ("", "review/", "settings/guidance/"),
@@ -47,8 +48,8 @@ LETTERS = {
 REVIEWS = {"mended": "hannahberg", "disagreement": "gracewanjiru_", "own": "sunita_thapa_"}
 PEOPLE = {"mutual": "aishanoor_k", "stopped": "ingridsolheim", "unfollowed": "adeola_prints"}
 EMPTY = (
-    "", "compose/", "compose/new/", "review/", "schedule/", "customers/", "settings/x/",
-    "settings/guidance/",
+    "", "compose/", "compose/new/", "review/", "schedule/", "customers/", "customers/sync/",
+    "settings/x/", "settings/guidance/",
 )  # fmt: skip
 # Error pages that no address leads to.
 ERRORS = ("400", "403_csrf", "405", "429", "500", "errors/x_not_answering")

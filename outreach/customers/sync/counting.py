@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from outreach.customers.models import SyncChoice
+from outreach.customers.sync.errors import NotCounted
 from outreach.customers.sync.estimates import LOOK_UP
 from outreach.ground.clock import now
 from outreach.ground.writes import engine_action, outside_transactions
@@ -13,11 +14,16 @@ from outreach.x.queries import reading
 
 @outside_transactions
 def count_at_x(account: XAccount) -> None:
-    """Ask X and store what it says. Raises XErrors, CapReached, and what `reading` raises."""
+    """Ask X and store what it says. Raises XErrors, CapReached, and what `reading` raises.
+
+    Raises NotCounted where X answers and does not say how many they are.
+    """
     with open_tab(account.app_id, account.pk, LOOK_UP, 1, purpose=Purpose.SYNC) as tab:
         me = reading(account, lambda client: client.me())
         tab.spend(1)
-    _store(account, me.followers or 0, me.follows or 0)
+    if me.followers is None or me.follows is None:
+        raise NotCounted("X did not say how many they are. Ask it again later.")
+    _store(account, me.followers, me.follows)
 
 
 @engine_action

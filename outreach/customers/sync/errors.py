@@ -11,3 +11,7 @@ class SyncUnderWay(SyncRefused):
 
 class PriceChanged(SyncRefused):
     """What was shown is not what it would cost now."""
+
+
+class NotCounted(SyncRefused):
+    """X does not say how long the lists are, so nobody knows what reading them costs."""

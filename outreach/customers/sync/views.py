@@ -94,6 +94,8 @@ def count(request: MemberRequest, account_id: int) -> HttpResponse:
     account = _account(request, account_id)
     try:
         count_at_x(account)
+    except SyncRefused as error:
+        messages.error(request, str(error))
     except CapReached:
         messages.error(request, "This month's cap for X does not pay for it any more.")
     except XError as error:

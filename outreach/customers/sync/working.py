@@ -18,6 +18,7 @@ from django.db.models import F
 from outreach.customers.models import SyncKind, SyncRun, SyncToAsk
 from outreach.customers.sync import estimates, handles, queries, steps, troubles
 from outreach.customers.sync.counting import count_at_x
+from outreach.customers.sync.errors import NotCounted
 from outreach.ground.clock import Now, now
 from outreach.ground.runs import RunLost, RunState, take
 from outreach.ground.writes import outside_transactions
@@ -170,7 +171,10 @@ def _lists(job: Job) -> bool:
 def _begin_lists(job: Job) -> None:
     choice = queries.choice_of(job.account)
     if choice.followers is None or choice.following is None:
-        count_at_x(job.account)  # scheduled before anybody looked
+        try:
+            count_at_x(job.account)  # scheduled before anybody looked
+        except NotCounted as unknown:
+            raise troubles.Ended(str(unknown)) from None
         choice = queries.choice_of(job.account)
     moment = now()
     estimate = queries.estimate_of_lists(choice, moment)

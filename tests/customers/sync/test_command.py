@@ -7,10 +7,13 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
 from outreach.customers.models import SyncChoice, SyncRun
 from outreach.customers.sync import actions, tasks
 from outreach.ground.clock import now
+from outreach.x.models import XApp, XToken
+from tests import factories
 
 ANN = 101
 
@@ -79,3 +82,31 @@ def test_the_tick_finds_runs_that_no_wake_up_announced_and_daily_ones(world, mon
     SyncChoice.everywhere.update(next_at=now())
     tasks.tick()
     assert SyncRun.everywhere.count() == 3
+
+
+def count(world) -> str:
+    address = reverse("customers:sync_count", args=[world.house.slug, world.account.pk])
+    answer = factories.browser(world.house.manager).post(address, follow=True)
+    assert answer.status_code == 200
+    (said,) = [str(message) for message in answer.context["messages"]]
+    return said
+
+
+def test_a_button_asks_x_how_many_they_are(world):
+    world.person(ANN)
+    world.person(102, followed=False)
+    assert count(world) == "X said how many they are. The price is worked out below."
+    choice = SyncChoice.everywhere.get()
+    assert (choice.followers, choice.following) == (2, 1)
+
+
+def test_where_x_cannot_be_asked_the_page_says_why(world):
+    world.sandbox.set_faults({"endpoint": "me", "fault": "error_before", "status": 503})
+    assert count(world).endswith(" Nothing was changed.")
+    world.sandbox.set_faults()
+    XApp.objects.update(monthly_cap=0)
+    assert count(world) == "This month's cap for X does not pay for it any more."
+    XApp.objects.update(monthly_cap=25)
+    XToken.objects.all().delete()
+    assert count(world) == "The account is not connected. Connect it under Settings first."
+    assert SyncChoice.everywhere.count() == 0

@@ -202,3 +202,11 @@ def test_those_about_to_be_written_to_are_looked_up_the_soonest_first(world):
     assert world.known()[ANN][:2] == (True, False)
     with pytest.raises(SyncRefused, match="There is nobody to ask about"):
         world.start("recipients")
+
+
+def test_somebody_about_to_be_written_to_who_left_x_is_known_not_to_be_there(world):
+    ann = world.house.customer(x_user_id=ANN, checked_ago=timedelta(days=9))
+    factories.delivery(world.house, ann)
+    run = world.sync("recipients")
+    assert (run.missing, run.ceased) == (1, 0)
+    assert ann.relationships.get().reachable is False

@@ -10,21 +10,26 @@ from django.db import connection
 from django.db.models import F
 
 from outreach.audit.models import AuditEvent
+from outreach.customers.actions import suppress
 from outreach.customers.models import (
     Customer,
     FollowChange,
     Relationship,
     SeenMutual,
+    Suppression,
     SyncChoice,
     SyncedUser,
     SyncKind,
     SyncRun,
 )
-from outreach.customers.sync import actions, queries, steps, working
+from outreach.customers.queries import person
+from outreach.customers.sync import actions, handles, queries, steps, working
+from outreach.customers.sync.counting import count_at_x
 from outreach.customers.sync.errors import PriceChanged, SyncRefused, SyncUnderWay
 from outreach.ground.clock import now
 from outreach.x import events
 from outreach.x.models import ActivityEvent, Expense, Via, XAccount, XApp, XToken
+from outreach.x.tokens import encrypt
 from tests import factories
 
 BRAND = 2244994945
@@ -243,9 +248,6 @@ def test_or_beforehand(world):
 @pytest.mark.parametrize("beforehand", [True, False])
 def test_who_said_stop_stays_stopped_when_adopted(world, beforehand):
     with_stop = world.house.customer(x_user_id=world.person(ANN))
-    from outreach.customers.actions import suppress
-    from outreach.customers.models import Suppression
-
     suppress(world.house.marketer, with_stop.pk, reason="said stop")
     with_stop.permissions.all().delete()
     with_stop.delete()
@@ -253,16 +255,12 @@ def test_who_said_stop_stays_stopped_when_adopted(world, beforehand):
     if not beforehand:
         assert queries.sync_page(world.house.manager, world.account.pk).suppressed_strangers == 1
         world.sync("adopt")
-    from outreach.customers.queries import person
-
     adopted = person(world.house.manager, Customer.everywhere.get().pk, world.house.workspace)
     assert adopted.suppressed
     assert Suppression.everywhere.count() == 1
 
 
 def test_the_erased_are_neither_offered_nor_adopted(world, monkeypatch):
-    from outreach.customers.sync import handles
-
     monkeypatch.setattr(
         handles, "_without_the_erased", lambda workspace_id, ids: [i for i in ids if i != ANN]
     )
@@ -376,8 +374,6 @@ def test_a_sync_dearer_than_the_cap_allows_is_not_begun(world):
 
 def test_a_price_that_rose_is_shown_before_anything_begins(world):
     world.person(ANN)
-    from outreach.customers.sync.counting import count_at_x
-
     count_at_x(world.account)
     for shown in ("$0.01", "", "much"):
         with pytest.raises(PriceChanged, match=r"costs up to \$0.02 by now"):
@@ -515,9 +511,8 @@ def test_x_being_down_is_waited_out(world, monkeypatch):
     world.sandbox.set_faults({"endpoint": "followers", "fault": "error_before", "status": 503})
     world.work(run)
     assert (run.state, run.failures) == ("running", 1)
-    assert run.waits_for == "X was out of order and took nothing. We try again." or (
-        run.waits_for.endswith("We try again.")
-    )
+    assert run.waits_for.endswith(" We try again.")
+    assert now() < run.look_at <= now() + timedelta(seconds=30)
     world.sandbox.set_faults()
     SyncRun.everywhere.update(look_at=now())
     world.work(run)
@@ -548,17 +543,34 @@ def test_a_token_that_x_refuses_pauses_the_account_and_the_run_says_why(world):
     world.person(ANN)
     run = world.start()
     world.sandbox.revoke_consent(BRAND)
-    XToken.objects.update(refresh_token=b"")
-    for token in ("revoked",):
-        from outreach.x.tokens import encrypt
-
-        XToken.objects.update(access_token=encrypt(token))
+    XToken.objects.update(refresh_token=b"", access_token=encrypt("revoked"))
     world.work(run)
     account = XAccount.everywhere.get(pk=world.account.pk)
     assert account.state == "paused"
     assert (run.state, run.problem) == ("failed", account.paused_reason)
     with pytest.raises(SyncRefused, match="is paused: X no longer accepts the connection"):
         actions.start(world.house.manager, account.pk, kind="lists", price="$1")
+
+
+def test_a_locked_account_is_paused_and_the_run_says_why(world):
+    world.person(ANN)
+    run = world.start()
+    world.sandbox.suspend(BRAND)
+    world.work(run)
+    assert (run.state, run.problem) == ("failed", "X suspended the account.")
+    assert XAccount.everywhere.get(pk=world.account.pk).paused_by == "locked"
+
+
+def test_without_credits_at_x_it_waits_and_says_so(world):
+    world.person(ANN)
+    run = world.start()
+    world.sandbox.set_credits(0)
+    world.work(run)
+    assert run.state == "running"
+    assert run.waits_for.endswith("We look again each hour.")
+    world.sandbox.set_credits(None)
+    SyncRun.everywhere.update(look_at=now())
+    assert world.work(run).state == "done"
 
 
 def test_a_disconnected_account_is_not_asked_for(world):

@@ -90,7 +90,7 @@ def _account(handle: str) -> XAccount:
 def _count(account: XAccount) -> None:
     try:
         count_at_x(account)
-    except (CapReached, XError, XToken.DoesNotExist, TokenKeyMissing) as error:
+    except (SyncRefused, CapReached, XError, XToken.DoesNotExist, TokenKeyMissing) as error:
         raise CommandError(f"X could not be asked how many they are: {error}") from None
 
 
