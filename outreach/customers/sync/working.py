@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from django.db.models import F
 
-from outreach.customers.models import SyncKind, SyncRun, SyncToAsk
+from outreach.customers.models import SyncChoice, SyncKind, SyncRun, SyncToAsk
 from outreach.customers.sync import estimates, handles, queries, steps, troubles
 from outreach.customers.sync.counting import count_at_x
 from outreach.customers.sync.errors import NotCounted
@@ -39,6 +39,8 @@ STINT = 10.0
 # What was read so long ago is not taken over any more.
 TOO_OLD = timedelta(days=7)
 MOST_RESTARTS = 3
+# So many may have begun to follow since X counted, without a call more.
+MAY_BE_MORE = 100
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Job:
         self.run.refresh_from_db(
             fields=[
                 "done",
+                "of",
                 "reading",
                 "next_token",
                 "restarts",
@@ -188,12 +191,12 @@ def _begin_lists(job: Job) -> None:
 def _read_pages(job: Job) -> None:
     """Read on from the last page that was kept until both lists are whole or the stint is over."""
     run, account = job.run, job.account
-    owns_app = queries.choice_of(account).owns_app
-    kind = estimates.kind_of_read(owns_app=owns_app)
-    with _tab(account, kind, USERS_PER_PAGE) as tab:
+    choice = queries.choice_of(account)
+    kind = estimates.kind_of_read(owns_app=choice.owns_app)
+    with _tab(account, kind, _wanted(run, choice)) as tab:
         while run.reading and not job.is_over:
             # Near the cap it pays for fewer.
-            size = tab.reserve(USERS_PER_PAGE)
+            size = tab.reserve(_wanted(run, choice))
             seen_at = now()
             try:
                 page = _page(run, account, size)
@@ -210,6 +213,17 @@ def _read_pages(job: Job) -> None:
             if again:
                 raise troubles.Ended("X led from one page to the same page. Start the sync again.")
             job.go_on(steps.keep_page(run, job.token, page, seen_at))
+
+
+def _wanted(run: SyncRun, choice: SyncChoice) -> int:
+    """How many people to ask for: of a list that is nearly read no more than may be left.
+
+    What is reserved counts as spent until X answered, and letters are not to wait for that.
+    """
+    on_both = run.of or 0
+    listed = (choice.followers or 0) if run.reading == "followers" else on_both
+    left = listed - run.done
+    return min(left + MAY_BE_MORE, USERS_PER_PAGE) if left > 0 else USERS_PER_PAGE
 
 
 def _page(run: SyncRun, account: XAccount, size: int) -> UserPage:

@@ -352,6 +352,30 @@ def test_no_call_is_made_that_is_not_needed(world):
     assert world.sandbox.app()["spent"] == pytest.approx(40.01)
 
 
+def test_small_lists_do_not_hold_up_letters_by_what_they_reserve(world, monkeypatch):
+    """A thousand people reserved would be $10 of the $25 that a month may cost."""
+    world.person(ANN)
+    run = world.start()
+    real, reserved = working._page, []
+
+    def page(*arguments):
+        reserved.append(sum(row.reserved for row in Expense.objects.filter(kind="follow")))
+        return real(*arguments)
+
+    monkeypatch.setattr(working, "_page", page)
+    assert world.work(run).state == "done"
+    assert max(reserved) <= 2 * (1 + working.MAY_BE_MORE)
+
+
+def test_lists_that_grew_since_they_were_counted_are_read_whole(world):
+    world.sandbox.seed(BRAND, 10, mutual=10)
+    run = world.start()
+    world.sandbox.seed(BRAND, 2500, mutual=2500)
+    world.work(run)
+    assert (run.state, run.followers, run.following) == ("done", 2500, 2500)
+    assert run.calls <= 8
+
+
 def test_an_account_that_owns_its_app_pays_less(world):
     actions.choose(
         world.house.administrator, world.account.pk, daily="", adopt=False, owns_app=True
