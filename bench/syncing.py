@@ -204,6 +204,7 @@ class _Bench:
             "merge_seconds": [round(each, 2) for each in merges],
             "copy_seconds": [round(each, 2) for each in copies],
             "rows_copied": self.rows,
+            "began_ceased": [self.run.began, self.run.ceased],
         }
 
     def _before_first(self) -> None:
@@ -261,7 +262,10 @@ class _Bench:
         self._settle()
         began = time.perf_counter()
         steps.merge(run, token)
-        return time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        run.refresh_from_db()
+        self.run = run
+        return seconds
 
     def _copy(self, tables: list[str]) -> float:
         """Seconds to COPY what stands in those tables into them, emptied; with the commit."""

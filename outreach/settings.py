@@ -348,6 +348,7 @@ EVENT_SECONDS = env.float("EVENT_SECONDS", default=5.0)
 SUBSCRIBE_SECONDS = env.float("SUBSCRIBE_SECONDS", default=30.0)
 COMPARE_SECONDS = env.float("COMPARE_SECONDS", default=600.0)
 SYNC_SECONDS = env.float("SYNC_SECONDS", default=5.0)
+FORGET_SECONDS = env.float("FORGET_SECONDS", default=600.0)
 
 
 def _every(seconds: float, task: str) -> dict[str, Any]:
@@ -364,6 +365,7 @@ CELERY_BEAT_SCHEDULE = {
     "subscribe-missing": _every(SUBSCRIBE_SECONDS, "outreach.x.tasks.subscribe_missing"),
     "compare-subscriptions": _every(COMPARE_SECONDS, "outreach.x.tasks.compare_subscriptions"),
     "find-syncs": _every(SYNC_SECONDS, "outreach.customers.sync.tasks.tick"),
+    "forget-mutuals": _every(FORGET_SECONDS, "outreach.customers.sync.tasks.forget"),
     "seal-audit-events": _every(SEAL_SECONDS, "outreach.audit.tasks.seal"),
 }
 

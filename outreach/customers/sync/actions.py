@@ -6,10 +6,18 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from accounts.access import Act, Member, action
 from outreach.audit.actions import record
-from outreach.customers.models import SeenMutual, SyncChoice, SyncedUser, SyncKind, SyncRun
+from outreach.customers.models import (
+    SeenMutual,
+    SyncChoice,
+    SyncedUser,
+    SyncKind,
+    SyncRun,
+    SyncToAsk,
+)
 from outreach.customers.sync import queries
 from outreach.customers.sync.errors import PriceChanged, SyncRefused, SyncUnderWay
 from outreach.customers.sync.estimates import Estimate
@@ -169,20 +177,21 @@ def start_from_outside(x_account_id: int, *, kind: SyncKind, adopt: bool) -> Syn
 
 @engine_action
 def forget_old() -> int:
-    """Drop mutuals whom nobody adopted in time, and what ended runs left. Returns how many."""
-    moment = now()
-    old, _ = SeenMutual.everywhere.filter(seen_at__lt=moment - queries.CHOICE_OPEN).delete()
-    left = SyncedUser.everywhere.exclude(run__state__in=OPEN)
-    rest, _ = left.delete()
-    return old + rest
+    """Drop mutuals whom nobody adopted in time. Returns how many."""
+    old, _ = SeenMutual.everywhere.filter(seen_at__lt=now() - queries.CHOICE_OPEN).delete()
+    return old
 
 
 @step
-def forget_person(workspace_id: int, x_user_id: int) -> None:
+def forget_person(workspace_id: int, x_user_id: int | None, handle: str) -> None:
     """Nothing that a sync holds names this person any more: for their erasure."""
     runs = SyncRun.everywhere.filter(workspace_id=workspace_id, state__in=OPEN)
-    SyncedUser.everywhere.filter(run__in=runs, x_user_id=x_user_id).delete()
-    SeenMutual.everywhere.filter(workspace_id=workspace_id, x_user_id=x_user_id).delete()
+    who = Q(handle__iexact=handle)
+    if x_user_id is not None:
+        who |= Q(x_user_id=x_user_id)
+    for held in (SyncedUser, SyncToAsk):
+        held.everywhere.filter(who, run__in=runs).delete()
+    SeenMutual.everywhere.filter(who, workspace_id=workspace_id).delete()
 
 
 def _dearer(estimate: Estimate, shown: str) -> bool:

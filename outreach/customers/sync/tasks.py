@@ -22,14 +22,22 @@ def work_on(run_id: int) -> None:
 
 @shared_task
 def tick() -> None:
-    """Find syncs that no wake-up announced, daily ones whose time has come, and what is to go."""
+    """Find syncs that no wake-up announced, and daily ones whose time has come."""
     from outreach.customers.sync import actions, scheduling
 
     for x_account_id in scheduling.due_accounts():
         actions.start_daily(x_account_id)
     for run_id in scheduling.waiting_runs():
         wake(run_id)
-    actions.forget_old()
+
+
+@shared_task
+def forget() -> None:
+    """Forget mutuals whom nobody adopted in time."""
+    # As above.
+    from outreach.customers.sync.actions import forget_old
+
+    forget_old()
 
 
 def wake(run_id: int) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 
 from outreach.audit.models import AuditEvent
@@ -21,9 +21,10 @@ from outreach.customers.models import (
     SyncedUser,
     SyncKind,
     SyncRun,
+    SyncToAsk,
 )
 from outreach.customers.queries import person
-from outreach.customers.sync import actions, handles, queries, steps, working
+from outreach.customers.sync import actions, handles, queries, relationships, steps, tasks, working
 from outreach.customers.sync.counting import count_at_x
 from outreach.customers.sync.errors import PriceChanged, SyncRefused, SyncUnderWay
 from outreach.ground.clock import now
@@ -274,11 +275,28 @@ def test_the_erased_are_neither_offered_nor_adopted(world, monkeypatch):
 def test_the_choice_ends_after_some_days(world):
     world.person(ANN)
     world.sync()
-    actions.forget_old()
+    tasks.forget()
     assert SeenMutual.everywhere.count() == 1
     SeenMutual.everywhere.update(seen_at=now() - queries.CHOICE_OPEN)
-    actions.forget_old()
+    tasks.forget()
     assert SeenMutual.everywhere.count() == 0
+
+
+def test_somebody_erased_meanwhile_is_in_nothing_that_a_sync_holds(world):
+    world.person(ANN, "ann")
+    world.person(BEN, "ben")
+    world.sync()
+    world.sandbox.set_limits({"following": [{"limit": 1, "seconds": 900, "per": "user"}]})
+    run = world.work(world.start())
+    assert (run.state, SyncedUser.everywhere.count()) == ("running", 2)
+    SyncToAsk.objects.of(run).bulk_create(
+        SyncToAsk(workspace_id=run.workspace_id, run=run, handle=each) for each in ("Ann", "ben")
+    )
+    with transaction.atomic():
+        actions.forget_person(world.house.workspace.pk, ANN, "ANN")
+    assert [row.x_user_id for row in SyncedUser.everywhere.all()] == [BEN]
+    assert [row.x_user_id for row in SeenMutual.everywhere.all()] == [BEN]
+    assert [row.handle for row in SyncToAsk.everywhere.all()] == ["ben"]
 
 
 # --- events while it runs --------------------------------------------------------------------
@@ -337,6 +355,26 @@ def test_a_mutual_who_unfollows_while_it_runs_or_after_is_not_offered(world, mon
     assert [row.x_user_id for row in SeenMutual.everywhere.all()] == [BEN]
     heard(world, "follow.unfollow", BRAND, BEN)
     assert SeenMutual.everywhere.count() == 0
+
+
+def test_an_event_that_meets_a_merge_is_tried_again_and_not_held_up(world):
+    """Whoever hands on events hears 'stop' as well: it never waits for a merge."""
+    world.house.customer(x_user_id=world.person(ANN))
+    merging = connection.copy()
+    try:
+        merging.set_autocommit(False)
+        with merging.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(%s, %s)", [relationships.MERGING, world.account.pk]
+            )
+        heard(world, "follow.unfollow", ANN, BRAND)
+        event = ActivityEvent.objects.get()
+        assert (event.handled_at, event.failure, event.tries) == (None, "Merging", 1)
+    finally:
+        merging.close()
+    ActivityEvent.objects.update(try_at=None)
+    events.handle(world.account.pk)
+    assert world.known()[ANN][:2] == (True, False)
 
 
 # --- calls and money -------------------------------------------------------------------------
