@@ -146,17 +146,18 @@ class _Bench:
     def _read_over_http(self) -> dict[str, Any]:
         """The whole sync as it is; keeps its pages for the rounds."""
         from outreach.customers.models import SyncKind, SyncRun
-        from outreach.customers.sync import actions, pages, queries, steps, working
+        from outreach.customers.sync import actions, queries, steps, working
         from outreach.customers.sync.counting import count_at_x
         from outreach.ground.clock import now
 
         spent = {"pages": 0.0, "merge": 0.0}
-        keep, merge = pages.keep, steps.merge
+        keep, merge = steps.keep_page, steps.merge
 
-        def kept(*arguments: Any, **options: Any) -> None:
+        def kept(*arguments: Any) -> bool:
             began = time.perf_counter()
-            keep(*arguments, **options)
+            cancel = keep(*arguments)
             spent["pages"] += time.perf_counter() - began
+            return cancel
 
         def merged(run: SyncRun, token: uuid.UUID) -> None:
             self._do("CREATE TABLE bench_pages AS TABLE customers_synceduser")
@@ -168,7 +169,7 @@ class _Bench:
         count_at_x(account)
         estimate = queries.estimate_of_lists(queries.choice_of(account), now())
         assert estimate is not None
-        pages.keep, steps.merge = kept, merged
+        steps.keep_page, steps.merge = kept, merged
         try:
             began = time.perf_counter()
             run = actions.start_from_outside(account.pk, kind=SyncKind.LISTS, adopt=False)
@@ -176,7 +177,7 @@ class _Bench:
                 pass
             seconds = time.perf_counter() - began
         finally:
-            pages.keep, steps.merge = keep, merge
+            steps.keep_page, steps.merge = keep, merge
         run.refresh_from_db()
         if run.state != "done":
             raise RuntimeError(f"the sync ended as {run.state}: {run.problem or run.waits_for}")

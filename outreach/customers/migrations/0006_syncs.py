@@ -113,10 +113,7 @@ class Migration(migrations.Migration):
                         max_length=12,
                     ),
                 ),
-                (
-                    "next_token",
-                    models.TextField(blank=True, help_text="of the page to read next"),
-                ),
+                ("next_token", models.TextField(blank=True, help_text="of the page to read next")),
                 ("calls", models.PositiveIntegerField(default=0, help_text="that X answered")),
                 (
                     "restarts",
@@ -242,6 +239,7 @@ class Migration(migrations.Migration):
                 (
                     "run",
                     models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="customers.syncrun",
@@ -491,6 +489,12 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="syncrun",
             constraint=models.UniqueConstraint(
+                fields=("workspace", "id"), name="sync_in_workspace"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="syncrun",
+            constraint=models.UniqueConstraint(
                 condition=models.Q(("state__in", ("waiting", "running"))),
                 fields=("x_account",),
                 name="one_open_sync",
@@ -519,8 +523,11 @@ class Migration(migrations.Migration):
             ),
         ),
         same_workspace("customers_syncrun", "x_account_id", "x_xaccount"),
+        same_workspace("customers_synceduser", "run_id", "customers_syncrun"),
+        same_workspace("customers_synctoask", "run_id", "customers_syncrun"),
         same_workspace("customers_seenmutual", "x_account_id", "x_xaccount"),
         same_workspace("customers_followchange", "x_account_id", "x_xaccount"),
         same_workspace("customers_followchange", "customer_id", "customers_customer"),
+        same_workspace("customers_followchange", "run_id", "customers_syncrun"),
         same_workspace("customers_syncchoice", "x_account_id", "x_xaccount"),
     ]

@@ -63,6 +63,7 @@ class SyncRun(Run):
 
     class Meta(Run.Meta):
         constraints = [
+            models.UniqueConstraint(fields=["workspace", "id"], name="sync_in_workspace"),
             models.UniqueConstraint(
                 fields=["x_account"], condition=Q(state__in=OPEN), name="one_open_sync"
             ),
@@ -80,14 +81,17 @@ class SyncRun(Run):
 class SyncedUser(WorkspaceRow):
     """Somebody on a page that an open sync has read; gone when it ends.
 
-    Without keys of their own but the run's: pages are copied in, and may name somebody twice.
+    One composite key to the run holds both of its columns (migration 0006); no other, since pages
+    are copied in by the thousand, and may name somebody twice.
     """
 
     workspace = models.ForeignKey(
         "accounts.Workspace", on_delete=models.CASCADE, related_name="+", db_index=False,
         db_constraint=False,
     )  # fmt: skip
-    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(
+        SyncRun, on_delete=models.CASCADE, related_name="+", db_constraint=False
+    )
     reading = models.CharField(max_length=12)
     x_user_id = models.BigIntegerField()
     handle = models.CharField(max_length=50)
