@@ -22,6 +22,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ class _Bench:
             "again": self._way(self._before_again, [RELATIONSHIPS]),
             "adopting": self._way(self._before_adopting, [CUSTOMERS, RELATIONSHIPS], adopt=True),
         }
-        # The same with what copying in the pages took while they were read.
+        # The same with the committed step of each page while they were read (a commit each).
         pages = whole["copying_pages_seconds"]
         worst = max(
             (statistics.median(way["merge_seconds"]) + pages)
@@ -149,13 +150,14 @@ class _Bench:
         from outreach.customers.sync import actions, queries, steps, working
         from outreach.customers.sync.counting import count_at_x
         from outreach.ground.clock import now
+        from outreach.x.client import UserPage
 
         spent = {"pages": 0.0, "merge": 0.0}
         keep, merge = steps.keep_page, steps.merge
 
-        def kept(*arguments: Any) -> bool:
+        def kept(run: SyncRun, token: uuid.UUID, page: UserPage, seen_at: datetime) -> bool:
             began = time.perf_counter()
-            cancel = keep(*arguments)
+            cancel = keep(run, token, page, seen_at)
             spent["pages"] += time.perf_counter() - began
             return cancel
 
