@@ -10,6 +10,7 @@ from bench import (  # noqa: F401 - each registers its own figures
     guidance,
     importing,
     sandbox_posts,
+    syncing,
 )
 from bench.registry import FIGURES
 

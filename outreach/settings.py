@@ -137,6 +137,8 @@ X_PRICES: list[dict[str, Any]] = env.json(
             "send_dm": "0.015",
             "user": "0.010",
             "follow": "0.010",
+            # The same, where the account that reads owns the X app.
+            "follow.owned": "0.001",
             "dm_event": "0.010",
             "dm.received": "0.010",
             "follow.follow": "0.010",
@@ -144,6 +146,10 @@ X_PRICES: list[dict[str, Any]] = env.json(
         }
     ],
 )
+# How many pages of 1,000 of a list, and how many look-ups of 100, X answers in how many seconds: for
+# forecasts of how long a sync takes. What X itself says when it is reached holds it up.
+X_PAGES_WINDOW: list[int] = env.json("X_PAGES_WINDOW", default=[300, 900])
+X_LOOK_UPS_WINDOW: list[int] = env.json("X_LOOK_UPS_WINDOW", default=[900, 900])
 # What an account is asked for at X's consent page. media.write, so that nobody must connect again
 # when attachments come.
 X_SCOPES = (
@@ -362,6 +368,8 @@ SUBSCRIBE_SECONDS = env.float("SUBSCRIBE_SECONDS", default=30.0)
 HISTORY_SECONDS = env.float("HISTORY_SECONDS", default=5.0)
 COMPARE_SECONDS = env.float("COMPARE_SECONDS", default=600.0)
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
+SYNC_SECONDS = env.float("SYNC_SECONDS", default=5.0)
+FORGET_SECONDS = env.float("FORGET_SECONDS", default=600.0)
 
 
 def _every(seconds: float, task: str) -> dict[str, Any]:
@@ -380,6 +388,8 @@ CELERY_BEAT_SCHEDULE = {
     "read-histories": _every(HISTORY_SECONDS, "outreach.customers.history.tasks.tick"),
     "go-on-with-imports": _every(IMPORT_SECONDS, "outreach.customers.imports.tasks.tick"),
     "take-up-sweeps": _every(SWEEP_SECONDS, "outreach.customers.finding.tasks.take_up_sweeps"),
+    "find-syncs": _every(SYNC_SECONDS, "outreach.customers.sync.tasks.tick"),
+    "forget-mutuals": _every(FORGET_SECONDS, "outreach.customers.sync.tasks.forget"),
     "seal-audit-events": _every(SEAL_SECONDS, "outreach.audit.tasks.seal"),
 }
 

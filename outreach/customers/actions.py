@@ -31,9 +31,11 @@ from outreach.customers.models import (
     Suppression,
 )
 from outreach.customers.queries import of_person, requires_permission
+from outreach.customers.sync import names, relationships
 from outreach.ground.clock import now
 from outreach.ground.writes import engine_action, step
 from outreach.x.client import XUser
+from outreach.x.models import XAccount
 
 # A permission is given on a day, in some time zone; the day of the stop itself counts.
 A_DAY = timedelta(days=1)
@@ -58,26 +60,15 @@ class Given:
     file: File | None = None
 
 
-STORE_RELATIONSHIPS = """
-    INSERT INTO customers_relationship AS known (workspace_id, x_account_id, customer_id,
-        following, followed_by, accepts_dms, reachable, checked_at)
-    SELECT customer.workspace_id, account.id, customer.id,
-        said.following, said.followed_by, said.accepts_dms, said.reachable, %(looked_at)s
+# What a look-up said, joined to the customers whom it is about.
+SAID = """
+    (SELECT customer.id AS customer_id, said.following, said.followed_by, said.accepts_dms,
+        said.reachable, %(looked_at)s::timestamptz AS seen_at
     FROM unnest(%(ids)s::bigint[], %(following)s::boolean[], %(followed_by)s::boolean[],
             %(accepts_dms)s::boolean[], %(reachable)s::boolean[])
-        AS said(x_user_id, following, followed_by, accepts_dms, reachable)
-    JOIN x_xaccount account ON account.id = %(account)s
+        AS said (x_user_id, following, followed_by, accepts_dms, reachable)
     JOIN customers_customer customer
-        ON customer.workspace_id = account.workspace_id AND customer.x_user_id = said.x_user_id
-    ORDER BY customer.id
-    ON CONFLICT ON CONSTRAINT one_relationship DO UPDATE SET
-        following = CASE WHEN known.following_heard_at > EXCLUDED.checked_at
-            THEN known.following ELSE EXCLUDED.following END,
-        followed_by = CASE WHEN known.followed_by_heard_at > EXCLUDED.checked_at
-            THEN known.followed_by ELSE EXCLUDED.followed_by END,
-        accepts_dms = EXCLUDED.accepts_dms, reachable = EXCLUDED.reachable,
-        checked_at = EXCLUDED.checked_at
-    WHERE known.checked_at <= EXCLUDED.checked_at
+        ON customer.workspace_id = %(workspace)s AND customer.x_user_id = said.x_user_id)
 """
 
 
@@ -341,11 +332,24 @@ def store_relationships(
     A look-up that began earlier never overwrites a later one, nor what an event said since it
     began; who X did not find is stored as not reachable.
     """
+    return store_relationships_step(x_account_id, asked, found, looked_at=looked_at).rows
+
+
+@step
+def store_relationships_step(
+    x_account_id: int,
+    asked: Iterable[int],
+    found: Iterable[XUser],
+    *,
+    looked_at: datetime,
+    run_id: int | None = None,
+) -> relationships.Stored:
+    """The same inside a caller's transaction, with what changed; `run_id`: the sync that asked."""
+    workspace_id = XAccount.everywhere.values_list("workspace_id", flat=True).get(pk=x_account_id)
     by_id = {user.id: user for user in found}
     ids = sorted(set(asked))
     users = [by_id.get(x_user_id) for x_user_id in ids]
     values: dict[str, Any] = {
-        "account": x_account_id,
         "ids": ids,
         "following": [bool(user and user.following) for user in users],
         "followed_by": [bool(user and user.followed_by) for user in users],
@@ -353,6 +357,7 @@ def store_relationships(
         "reachable": [user is not None for user in users],
         "looked_at": looked_at,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(STORE_RELATIONSHIPS, values)
-        return int(cursor.rowcount)
+    names.keep_of(by_id.values(), looked_at, workspace_id)
+    return relationships.store(
+        SAID, values, workspace_id=workspace_id, x_account_id=x_account_id, run_id=run_id
+    )

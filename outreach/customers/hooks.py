@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from outreach.ground.hooks import Chorus, Hook
@@ -81,3 +81,10 @@ class Happened:
 letters_to: Hook[[int, str, Sequence[int], datetime, int], list[Happened]] = Hook(
     "customers.letters_to"
 )
+
+# X user ids of those to whom letters of an X account are queued, the soonest first: (account id).
+# Nothing is changed; it is asked for each page of syncs.
+about_to_be_written_to: Hook[[int], list[int]] = Hook("customers.about_to_be_written_to")
+
+# How old what X said of a relationship may be when a letter leaves: (workspace id).
+fresh_for: Hook[[int], timedelta] = Hook("customers.fresh_for")

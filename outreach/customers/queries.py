@@ -139,7 +139,9 @@ def why_not(
     reasons = []
     if customer.merged_into_id is not None:
         reasons.append(f"@{customer.handle} was merged with another customer.")
-    if customer.x_user_id is None:
+    if customer.x_user_id is None and customer.not_found_at is not None:
+        reasons.append(f"X knows nobody called @{customer.handle}.")
+    elif customer.x_user_id is None:
         reasons.append(f"X was not asked yet who @{customer.handle} is.")
     if suppression:
         reasons.append(f"{who} must not be written to: {suppression.reason}")

@@ -9,6 +9,7 @@ urlpatterns = [
     *finding.urlpatterns,
     path("customers/stopped/", views.stopped, name="stopped"),
     path("customers/", include("outreach.customers.imports.urls")),
+    path("customers/sync/", include("outreach.customers.sync.urls")),
     path("customers/<int:customer_id>/", views.person, name="show"),
     path("customers/<int:customer_id>/permit/", views.permit, name="permit"),
     path("customers/<int:customer_id>/stop/", views.stop, name="stop"),

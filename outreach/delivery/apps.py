@@ -8,7 +8,15 @@ class DeliveryConfig(AppConfig):
     def ready(self) -> None:
         from accounts.hooks import workspace_created
         from outreach import celery  # every process that makes a wake-up knows the broker
-        from outreach.customers.hooks import erased, known, letters_to, merged, suppressed
+        from outreach.customers.hooks import (
+            about_to_be_written_to,
+            erased,
+            fresh_for,
+            known,
+            letters_to,
+            merged,
+            suppressed,
+        )
         from outreach.delivery import actions, erasing, queries
         from outreach.drafts.hooks import approval_withdrawn, approved, last_letter
         from outreach.x.hooks import app_chosen, spent_on_letters
@@ -22,6 +30,8 @@ class DeliveryConfig(AppConfig):
         known.fill(erasing.deliveries_to)
         merged.fill(actions.cancel_for_row)
         letters_to.fill(queries.history_of)
+        about_to_be_written_to.fill(queries.about_to_be_written_to)
+        fresh_for.fill(queries.fresh_for)
         approved.fill(actions.take_on)
         approval_withdrawn.fill(actions.call_back)
         celery.app.set_default()

@@ -7,14 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, Min, Q, Sum
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from accounts.access import Member
 from outreach.customers.hooks import Happened
 from outreach.delivery.claim import allowed_at
-from outreach.delivery.models import IN_THE_AIR, Attempt, Delivery, DeliveryState, Outcome
+from outreach.delivery.models import (
+    IN_THE_AIR,
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Outcome,
+    SendingPolicy,
+)
 from outreach.drafts.models import Decision, Draft, DraftState, Review, Revision
 from outreach.drafts.queries import ERASED_WORDS, Tab, opening
 from outreach.ground.clock import now
@@ -293,6 +300,23 @@ def spent_on_letters(app_id: int, since: datetime, until: datetime) -> dict[int,
     ).exclude(outcome=Outcome.NOT_CALLED)
     sums = calls.values_list("x_account_id").annotate(Sum("price")).order_by()
     return dict(sums)
+
+
+def about_to_be_written_to(x_account_id: int) -> list[int]:
+    """X user ids of those to whom letters of an account are queued, the soonest first. One query."""
+    queued = Delivery.everywhere.filter(
+        x_account_id=x_account_id, state=_S.QUEUED, recipient_x_user_id__isnull=False
+    )
+    soonest = queued.values("recipient_x_user_id").annotate(soonest=Min("look_at"))
+    rows = soonest.order_by("soonest", "recipient_x_user_id")
+    found = rows.values_list("recipient_x_user_id", flat=True)
+    return [x_user_id for x_user_id in found if x_user_id is not None]
+
+
+def fresh_for(workspace_id: int) -> timedelta:
+    """How old what X said of a relationship may be when a letter leaves. One query."""
+    hours = SendingPolicy.everywhere.values_list("relationship_hours", flat=True)
+    return timedelta(hours=hours.get(pk=workspace_id))
 
 
 def last_letter(workspace_id: int, x_user_id: int) -> datetime | None:

@@ -187,6 +187,16 @@ class People(World):
         )
         return [_user(row) for row in rows]
 
+    def metrics(self, user_id: int) -> dict[str, int]:
+        """Return what X counts of a user; nobody here posts, and the suspended count as well."""
+        row = self.connection.execute(
+            "SELECT (SELECT count(*) FROM follows WHERE target = :id), "
+            "(SELECT count(*) FROM follows WHERE source = :id)",
+            {"id": user_id},
+        ).fetchone()
+        nothing = dict.fromkeys(("tweet_count", "listed_count", "like_count", "media_count"), 0)
+        return {"followers_count": row[0], "following_count": row[1]} | nothing
+
     def _blocked(self, one: int, other: int) -> bool:
         """Tell whether either blocks the other."""
         return self._any(

@@ -93,6 +93,8 @@ def user_document(
     document: dict[str, Any] = {"id": str(user.id), "name": user.name, "username": user.handle}
     if "profile_image_url" in wanted:
         document["profile_image_url"] = f"{base_url}avatars/{user.id}.png"
+    if "public_metrics" in wanted:
+        document["public_metrics"] = state.metrics(user.id)
     if viewer is None:
         return document
     if "connection_status" in wanted:

@@ -24,6 +24,7 @@ KIND_WORDS = {
     "send_dm": "Letters",
     "user": "Looking people up",
     "follow": "Reading who follows whom",
+    "follow.owned": "Reading its own lists",
     "dm_event": "Reading messages",
     "dm.received": "Hearing incoming messages",
     "dm.sent": "Hearing letters arrive",

@@ -56,9 +56,14 @@ class XUser:
 
 @dataclass(frozen=True, slots=True)
 class Me(XUser):
-    """The account that asks, and the limits that X named with it."""
+    """The account that asks, how long its lists are, and the limits that X named with it.
+
+    `followers` and `follows` (whom it follows) are None where X did not say.
+    """
 
     limits: Limits = field(default_factory=Limits)
+    followers: int | None = None
+    follows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +162,20 @@ def me_from(document: Document, limits: Limits) -> Me:
     """Read GET /2/users/me."""
     data = document.get("data")
     user = _user(data) if isinstance(data, dict) else None
-    if user is None:
+    if user is None or not isinstance(data, dict):
         raise Unreadable
-    return Me(**{part.name: getattr(user, part.name) for part in fields(user)}, limits=limits)
+    metrics = data.get("public_metrics")
+    metrics = metrics if isinstance(metrics, dict) else {}
+    return Me(
+        **{part.name: getattr(user, part.name) for part in fields(user)},
+        limits=limits,
+        followers=_count(metrics.get("followers_count")),
+        follows=_count(metrics.get("following_count")),
+    )
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and value >= 0 else None
 
 
 def users_from(document: Document, asked: Sequence[int], limits: Limits) -> UsersAnswer:

@@ -62,6 +62,7 @@ USERS_PER_PAGE = 1000
 EVENTS_PER_PAGE = 100
 # Lists, since tweepy joins lists only.
 USER_FIELDS = ["connection_status", "receives_your_dm", "profile_image_url"]
+ME_FIELDS = [*USER_FIELDS, "public_metrics"]
 DM_FIELDS = ["created_at", "sender_id", "dm_conversation_id", "entities", "attachments"]
 # Each event is charged, and people joining and leaving groups are none of ours.
 DM_TYPES = ["MessageCreate"]
@@ -156,10 +157,10 @@ class XClient:
         )
 
     def me(self) -> Me:
-        """Return the account that the token belongs to."""
+        """Return the account that the token belongs to, with how many it follows and is followed by."""
         return self._caller.read(
             "GET /2/users/me",
-            lambda: self._api.get_me(user_fields=USER_FIELDS, user_auth=False),
+            lambda: self._api.get_me(user_fields=ME_FIELDS, user_auth=False),
             me_from,
             about=About.CALLER,
         )

@@ -101,7 +101,11 @@ class Tab:
             self._open(max(count, self._chunk), self._purpose)
             _reckon_up(*before)
         elif count > self.left:
-            self._reserve_more(max(count - self.left, self._chunk), self._purpose)
+            try:
+                self._reserve_more(max(count - self.left, self._chunk), self._purpose)
+            except CapReached:
+                if not self.left:
+                    raise
         return min(count, self.left)
 
     def spend(self, count: int) -> None:

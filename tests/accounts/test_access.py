@@ -24,6 +24,7 @@ from outreach.customers.history import actions as history
 from outreach.customers.imports import actions as imports
 from outreach.customers.invitations import actions as invitations
 from outreach.customers.models import Permission, Segment, Sweep
+from outreach.customers.sync import actions as syncs
 from outreach.delivery import actions as deliveries
 from outreach.drafts import actions as drafts
 from outreach.ground.clock import now
@@ -432,6 +433,9 @@ def test_no_action_touches_another_workspaces_rows(two):
         lambda: finding.merge(boss, theirs.pk, letter.customer_id),
         lambda: finding.remove_segment(boss, Segment.objects.of(house.marketer).get().pk),
         lambda: finding.stop_sweep(boss, Sweep.objects.of(house.marketer).get().pk),
+        lambda: syncs.start(boss, house.account.pk, kind="lists", price="$99"),
+        lambda: syncs.cancel(boss, house.account.pk),
+        lambda: syncs.choose(boss, house.account.pk, daily="lists", adopt=True, owns_app=True),
         lambda: x.pause_account(boss, house.account.pk),
         lambda: x.resume_account(boss, house.account.pk),
         lambda: connections.begin_consent(boss, app_id=app.pk, account_id=None, **way),
@@ -483,6 +487,9 @@ def test_no_action_touches_another_workspaces_rows(two):
         "outreach.customers.finding.actions.remove_segment",
         "outreach.customers.finding.actions.stop_sweep",
         "outreach.customers.finding.actions.tag_chosen",
+        "outreach.customers.sync.actions.cancel",
+        "outreach.customers.sync.actions.choose",
+        "outreach.customers.sync.actions.start",
         "outreach.delivery.actions.cancel",
         "outreach.delivery.actions.try_again",
         "outreach.drafts.actions.decide",

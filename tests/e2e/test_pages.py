@@ -26,6 +26,7 @@ LISTS = {
         "customers/invitations/", "customers/invitations/new/", "customers/follow-back/",
         "customers/import/", "customers/stopped/", "settings/guidance/", "settings/sending/",
         "customers/segments/", "customers/segments/?query=mutual%3Dyes",
+        "customers/sync/",
     ),
     "ruth": ("", "review/", "settings/guidance/"),
     "sam": (
@@ -52,7 +53,7 @@ EMPTY = (
     "", "compose/", "compose/new/", "review/", "schedule/", "customers/", "settings/x/",
     "settings/guidance/", "customers/invitations/", "customers/invitations/new/",
     "customers/follow-back/",
-    "customers/import/", "customers/stopped/",
+    "customers/import/", "customers/stopped/", "customers/sync/",
 )  # fmt: skip
 # Error pages that no address leads to.
 ERRORS = ("400", "403_csrf", "405", "429", "500", "errors/x_not_answering")

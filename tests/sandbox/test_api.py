@@ -365,3 +365,15 @@ def test_a_picture_is_where_the_look_up_says(world, token):
         assert picture.content.startswith(b"\x89PNG")
     assert pictures[0].content != pictures[1].content
     assert world.http.get(f"{world.base_url}/avatars/77.png").status_code == 404
+
+
+def test_how_many_follow_is_told_where_it_is_asked_for(world, token):
+    world.add_user(4711, "onlooker")
+    world.follow(4711, BRAND)
+    path = "/2/users/me?user.fields=public_metrics"
+    before = world.api("GET", path, token).json()["data"]["public_metrics"]
+    world.unfollow(4711, BRAND)
+    after = world.api("GET", path, token).json()["data"]["public_metrics"]
+    assert after["followers_count"] == before["followers_count"] - 1
+    assert after["following_count"] == before["following_count"] >= 1
+    assert "public_metrics" not in world.api("GET", "/2/users/me", token).json()["data"]

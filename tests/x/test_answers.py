@@ -244,3 +244,18 @@ def test_any_document_is_read_or_unreadable_and_never_anything_else(document):
             read(document, NONE)
         except Unreadable:
             continue
+
+
+@pytest.mark.parametrize(
+    ("metrics", "counts"),
+    [
+        ({"followers_count": 7, "following_count": 0}, (7, 0)),
+        ({"followers_count": "7", "following_count": -1}, (None, None)),
+        ({"followers_count": True}, (None, None)),
+        ("many", (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_how_long_the_lists_of_the_account_are_is_known_where_x_says_so(metrics, counts):
+    me = me_from({"data": {"id": "2", "username": "ann", "public_metrics": metrics}}, NONE)
+    assert (me.followers, me.follows) == counts

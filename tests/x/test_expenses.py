@@ -479,6 +479,18 @@ def test_a_further_page_is_cut_to_what_the_cap_allows(account):
     assert spent(account) == Decimal(20)
 
 
+def test_what_stands_reserved_is_used_before_the_cap_stops_a_page(account):
+    """The cap pays for 150: after a page of 100 half a page is left, and then nothing."""
+    set_cap(account, "1.50", warn_percent=100)
+    tab = tab_for(account, 150, purpose=Purpose.SYNC)
+    tab.spend(100)
+    assert tab.reserve(100) == 50
+    tab.spend(50)
+    with pytest.raises(CapReached):
+        tab.reserve(100)
+    tab.close()
+
+
 def test_what_x_charged_is_written_down_whatever_the_cap_says(account):
     spent_already(account, "25")
     with tab_for(account, 1) as tab:

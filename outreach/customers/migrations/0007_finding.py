@@ -223,7 +223,7 @@ END $$;
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_initial"),
-        ("customers", "0005_imports"),
+        ("customers", "0006_syncs"),
         ("x", "0002_rooms_of_x"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

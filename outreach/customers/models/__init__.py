@@ -25,6 +25,16 @@ from outreach.customers.models.permission import (
     Suppression,
 )
 from outreach.customers.models.segments import Segment, Sweep, SweepKind, SweepState, Word
+from outreach.customers.models.syncs import (
+    FollowChange,
+    Reading,
+    SeenMutual,
+    SyncChoice,
+    SyncedUser,
+    SyncKind,
+    SyncRun,
+    SyncToAsk,
+)
 
 __all__ = [
     "ERASED",
@@ -35,6 +45,7 @@ __all__ = [
     "ErasureKey",
     "EvidenceFile",
     "EvidenceKind",
+    "FollowChange",
     "HeardMessage",
     "HistoryPerson",
     "HistoryRun",
@@ -46,11 +57,18 @@ __all__ = [
     "Invitation",
     "OptIn",
     "Permission",
+    "Reading",
     "Relationship",
+    "SeenMutual",
     "Segment",
     "Suppression",
     "Sweep",
     "SweepKind",
     "SweepState",
+    "SyncChoice",
+    "SyncKind",
+    "SyncRun",
+    "SyncToAsk",
+    "SyncedUser",
     "Word",
 ]

@@ -41,6 +41,9 @@ class Customer(WorkspaceRow):
 
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
     x_user_id = models.BigIntegerField(null=True, help_text="empty: X was not asked yet")
+    not_found_at = models.DateTimeField(
+        null=True, help_text="when X last said that it knows nobody of this handle"
+    )
     handle = models.CharField(max_length=50)
     name = models.CharField(max_length=100, help_text="as X shows it")
     first_name = models.CharField(

@@ -94,6 +94,9 @@ class Suppression(WorkspaceRow):
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
     x_user_id = models.BigIntegerField(null=True)
     handle = models.CharField(max_length=50, blank=True, help_text="where the id is not known")
+    not_found_at = models.DateTimeField(
+        null=True, help_text="when X last said that it knows nobody of this handle"
+    )
     reason = models.CharField(max_length=200)
     since = models.DateTimeField(db_default=Now())
     recorded_by = models.ForeignKey(
