@@ -159,8 +159,11 @@ class TheDemo(TestCase):
             assert delivery.sent_at is not None
             dm = arrived[delivery.dm_event_id]
             assert (dm.text, dm.recipient) == (delivery.text, delivery.recipient_x_user_id)
-            assert abs(dm.created_ms / 1000 - delivery.sent_at.timestamp()) < 1
             attempt = Attempt.objects.get(delivery=delivery)
+            # A message's time is in whole milliseconds.
+            arrived_at = dm.created_ms / 1000
+            assert attempt.started_at.timestamp() - 0.001 <= arrived_at
+            assert arrived_at <= delivery.sent_at.timestamp()
             assert attempt.dm_event_id == dm.id
             assert attempt.price > 0
         unsure = Delivery.objects.of(self.demo).get(state=DeliveryState.UNCERTAIN)

@@ -31,7 +31,10 @@ TIES: dict[str, dict[str, Any]] = {
     SHY: {"connection_status": [], "receives_your_dm": False},
 }
 # The user fields of X's reference that this server knows; another is a 400.
-FIELDS = {"connection_status", "receives_your_dm", "profile_image_url", "created_at", "protected"}
+FIELDS = {
+    "connection_status", "created_at", "profile_image_url", "protected", "public_metrics",
+    "receives_your_dm",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,8 @@ def test_a_row_known_by_handle_alone_goes_and_what_it_knew_stays(house):
         house, "heron", tags=["shop", "fair"], attributes={"size": "L", "city": "Porto"},
         first_name="Ana", time_zone="Europe/Oslo", last_answered_at=now() - DAY,
     )  # fmt: skip
-    customers.record_permission(
-        house.marketer, other.pk, basis="opted_in", given_at=now(), place="a fair", evidence="card"
-    )
+    given = customers.Given(now(), "a fair", "card")
+    customers.record_permission(house.marketer, other.pk, given=given)
     assert actions.merge(house.marketer, kept.pk, other.pk).pk == kept.pk
     kept.refresh_from_db()
     assert (kept.tags, kept.attributes) == (["fair", "shop"], {"size": "M", "city": "Porto"})

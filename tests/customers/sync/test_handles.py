@@ -110,9 +110,8 @@ def test_a_row_whose_id_has_a_row_already_is_folded_into_it(world):
         world.house, "Ann", tags=["fair", "inks"], first_name="Annie",
         attributes={"order": "6", "size": "M"}, time_zone="Europe/Oslo",
     )  # fmt: skip
-    customers.record_permission(
-        world.house.marketer, bare.pk, basis="opted_in", given_at=now(), place="fair", evidence="x"
-    )
+    given = customers.Given(now(), "fair", "x")
+    customers.record_permission(world.house.marketer, bare.pk, given=given)
     assert world.sync("handles").found == 1
     (only,) = Customer.everywhere.all()
     assert (only.pk, only.tags, only.first_name) == (kept.pk, ["fair", "inks"], "Annie")
@@ -169,12 +168,11 @@ def test_a_stop_whose_handle_x_does_not_know_is_left_alone_too(world):
     assert handles.due(world.house.workspace.pk, now()) == []
 
 
-def test_the_erased_do_not_come_back_by_their_handle(world, monkeypatch):
-    monkeypatch.setattr(handles, "_without_the_erased", lambda workspace_id, ids: [])
+def test_the_erased_do_not_come_back_by_their_handle(world):
+    factories.erased(world.house, ANN)
     row = factories.not_looked_up(world.house, "ann")
-    customers.record_permission(
-        world.house.marketer, row.pk, basis="opted_in", given_at=now(), place="fair", evidence="x"
-    )
+    given = customers.Given(now(), "fair", "x")
+    customers.record_permission(world.house.marketer, row.pk, given=given)
     world.person(ANN, "ann")
     assert world.sync("handles").found == 0
     assert (Customer.everywhere.count(), Permission.everywhere.count()) == (0, 0)
