@@ -1,6 +1,6 @@
 """Template tags of the house: times, numbers, icons, and the sum of a form's errors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -129,6 +129,12 @@ def left_of(limit: int, used: int) -> int:
 def spoken(name: str) -> str:
     """Say the name of a field as words: 'last order' for 'last_order'."""
     return name.replace("_", " ")
+
+
+@register.filter
+def listed(cells: Iterable[str]) -> str:
+    """Write the cells of a row one after the other, without the blank ones."""
+    return ", ".join(cell for cell in cells if cell.strip())
 
 
 @register.filter

@@ -194,6 +194,15 @@ def test_handles_are_found_by_what_a_column_holds():
     assert guess(["who"], [["ana"]], {}) == ["attribute:who"]
 
 
+def test_since_and_where_are_of_a_permission_where_there_is_one():
+    header = ["handle", "Permission", "Since", "Where"]
+    assert guess(header, [], {}) == ["handle", "basis", "given_on", "place"]
+    assert guess(header, [], {"since": "attribute:since"})[2] == "attribute:since"
+    both = ["handle", "consent", "consent date", "when", "where"]
+    assert guess(both, [], {})[2:] == ["given_on", "attribute:when", "place"]
+    assert guess(["handle", "since"], [], {}) == ["handle", "attribute:since"]
+
+
 def test_a_display_name_is_never_taken_for_a_first_name():
     assert guess(["name", "handle"], [["Fox Lover, she/her", "ana"]], {}) == ["name", "handle"]
 
