@@ -50,6 +50,8 @@ def test_a_handle_in_every_shape(cell):
         ("naïve", "is not a handle"),
         ("Maria Prado", "is not a handle"),
         ("a-b", "is not a handle"),
+        ("@maria prado", "is not a handle"),
+        ("Maria (@maria prado)", "is not a handle"),
     ],
 )
 def test_what_is_no_handle_says_why(cell, why):
