@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST, require_safe
 
@@ -125,6 +126,19 @@ def lift(request: MemberRequest, customer_id: int) -> HttpResponse:
     return _back(request, customer_id)
 
 
+def _ways_on(person: queries.Person) -> list[tuple[str, str]]:
+    """Where what keeps this person from being written to is mended: label and address."""
+    customer, known = person.customer, person.relationships
+    ways = []
+    if customer.x_user_id is None and customer.not_found_at is None:
+        ways.append(("Ask X who they are", "customers:syncs"))
+    if not person.mutual and any(relationship.followed_by for relationship in known):
+        ways.append(("Whom to follow back", "customers:follow_back"))
+    if not person.has_permission:
+        ways.append(("Invite people to opt in", "customers:invitations"))
+    return [(label, reverse(name, args=[person.slug])) for label, name in ways]
+
+
 def _back(request: MemberRequest, customer_id: int) -> HttpResponse:
     return redirect("customers:show", slug=request.member.workspace.slug, customer_id=customer_id)
 
@@ -166,8 +180,9 @@ def _page(
             }
             for relationship in found.relationships
         ],
-        "permissions": queries.permission_rows(member, customer_id),
+        "permissions": queries.permission_rows(member, customer_id, member.workspace.zone),
         "suppression": found.suppression,
+        "ways": _ways_on(found),
         "may_decide": member.may(Act.REVIEW),
         "attributes": [
             (key.replace("_", " "), value)

@@ -218,13 +218,21 @@ def audit_lines(member: Member, *, before: int | None) -> tuple[list[LogLine], i
 
 
 def _line(member: Member, event: AuditEvent) -> LogLine:
-    said = event.verb.replace(".", " ").replace("_", " ")
     return LogLine(
         at=event.at,
         who=event.actor.name if event.actor else "Outreach",
-        words=f"{said}: {event.target_kind.replace('_', ' ')} {event.target_id}",
+        words=_words(event),
         object_url=_url(member, event),
     )
+
+
+def _words(event: AuditEvent) -> str:
+    detail = getattr(event, "detail", None)
+    if event.verb == "contact_policy.changed" and detail is not None:
+        needed = detail.details.get("require_permission")
+        return f"sending policy changed: a recorded permission is {'needed' if needed else 'not needed'}"
+    said = event.verb.replace(".", " ").replace("_", " ")
+    return f"{said}: {event.target_kind.replace('_', ' ')} {event.target_id}"
 
 
 def _url(member: Member, event: AuditEvent) -> str:
@@ -236,6 +244,9 @@ def _url(member: Member, event: AuditEvent) -> str:
         "draft": "delivery:letter",
         "customer": "customers:show",
         "invitation": "customers:invitation",
+        "import": "customers:import",
+        "sweep": "customers:sweep",
+        "x_account": "x:account",
     }
     name = names.get(event.target_kind)
     if name is None or not event.target_id:

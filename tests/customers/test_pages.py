@@ -57,6 +57,46 @@ def test_a_stopped_person(house):
     assert "said stop on 3 May" in page.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("values", "known", "ways"),
+    [
+        ({"known": False, "x_user_id": None}, {}, ["syncs"]),
+        ({"permission": False}, {"following": False}, ["follow_back", "invitations"]),
+        ({}, {"followed_by": False}, []),
+        ({}, {}, []),
+    ],
+)
+def test_a_person_who_cannot_be_written_to_leads_to_where_that_is_mended(
+    house, values, known, ways
+):
+    customer = house.customer(**values)
+    if "x_user_id" in values:
+        Customer.everywhere.filter(pk=customer.pk).update(x_user_id=None)
+    customer.relationships.update(**known)
+    page = show(house, customer)
+    addresses = [reverse(f"customers:{name}", args=[house.slug]) for name in ways]
+    assert [address for _, address in page.context["ways"]] == addresses
+    assert all(f'<a href="{address}">' in page.content.decode() for address in addresses)
+
+
+def test_a_tag_on_a_persons_page_leads_to_all_who_have_it(house):
+    customer = house.customer(tags=["fox & owl"])
+    assert f"{reverse('customers:list', args=[house.slug])}?tag=fox%20%26%20owl" in (
+        show(house, customer).content.decode()
+    )
+
+
+def test_a_permission_recorded_by_hand_is_of_a_day(house):
+    customer = house.customer(permission=False)
+    noon = datetime(2026, 5, 4, 12, tzinfo=house.workspace.zone)
+    for at in (noon, noon + timedelta(minutes=1)):
+        Permission.objects.create(
+            workspace=house.workspace, customer=customer, basis=Basis.OPTED_IN, given_at=at
+        )
+    shown = [row.at for row in show(house, customer).context["permissions"]]
+    assert shown == [noon + timedelta(minutes=1), noon.date()]
+
+
 def test_what_people_typed_is_never_markup(house):
     nasty = "<script>alert(1)</script>"
     customer = house.customer(name=nasty, first_name=nasty, attributes={nasty: nasty}, tags=[nasty])

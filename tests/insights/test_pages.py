@@ -13,6 +13,9 @@ from django.utils import timezone
 
 from accounts.models import Role
 from outreach.audit.actions import record
+from outreach.customers import actions as customers
+from outreach.customers.finding import actions as finding
+from outreach.customers.finding.criteria import Criteria
 from outreach.delivery.models import AppPace, Delivery
 from outreach.drafts.models import Decision
 from outreach.ground.clock import now
@@ -257,6 +260,23 @@ def test_a_change_of_the_guidance_policy_leads_to_its_page(house, log):
     event = factories.browser(house.administrator).get(log).context["events"][0]
     assert event.words == f"guidance policy changed: guidance policy {row.pk}"
     assert event.object_url == reverse("drafts:policy", args=[house.slug])
+
+
+@pytest.mark.parametrize(
+    ("required", "words"), [(False, "a recorded permission is not needed"), (True, "is needed")]
+)
+def test_the_log_says_which_way_the_sending_policy_was_changed(house, log, required, words):
+    customers.set_require_permission(house.administrator, required=not required, understood=True)
+    customers.set_require_permission(house.administrator, required=required, understood=True)
+    event = factories.browser(house.administrator).get(log).context["events"][0]
+    assert event.words.endswith(words) and event.words.startswith("sending policy changed: ")
+    assert event.object_url == reverse("customers:policy", args=[house.slug])
+
+
+def test_the_log_leads_to_what_was_done_for_many(house, log):
+    sweep = finding.count_exactly(house.marketer, criteria=Criteria())
+    event = factories.browser(house.administrator).get(log).context["events"][0]
+    assert event.object_url == reverse("customers:sweep", args=[house.slug, sweep.pk])
 
 
 def test_the_log_pages_to_its_beginning(house, log):

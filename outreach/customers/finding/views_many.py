@@ -33,11 +33,12 @@ def tag(request: MemberRequest) -> HttpResponseBase:
     chosen = chosen_of(request.POST)
     away = request.POST.get("act") == "take"
     if not form.is_valid():
-        return _list_again(request, criteria, first_error(form), chosen)
+        return _list_again(request, criteria, first_error(form), chosen, nameless=True)
     name = form.cleaned_data["tag"]
     if not everybody:
         if not chosen:
-            return _list_again(request, criteria, "Choose people first: tick their rows.", chosen)
+            refused = "Choose people first: tick their rows."
+            return _list_again(request, criteria, refused, chosen, nameless=False)
         try:
             changed = actions.tag_chosen(member, chosen, tag=name, away=away)
         except Customer.DoesNotExist:
@@ -60,11 +61,16 @@ def tag(request: MemberRequest) -> HttpResponseBase:
 
 
 def _list_again(
-    request: MemberRequest, criteria: Criteria, refused: str, chosen: list[int]
+    request: MemberRequest, criteria: Criteria, refused: str, chosen: list[int], *, nameless: bool
 ) -> HttpResponse:
     """The list as it was, with what is to mend; what was ticked and typed is kept."""
-    page = list_page(request, criteria) | {
+    page = list_page(request, criteria)
+    page |= {
         "refused": refused,
+        # Where it is mended: at the tag, or at the first person to choose.
+        "refused_at": "tag-name"
+        if nameless or not page["rows"]
+        else f"choose-{page['rows'][0].id}",
         "typed_tag": request.POST.get("tag", "")[:100],
         "chosen": chosen,
     }

@@ -73,6 +73,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "optout", "do not contact", "suppressed", "blocked", "abgemeldet",
     ),
 }  # fmt: skip
+# What these words are of, where a file has permissions at all; else they are merge fields.
+_BESIDE_A_PERMISSION = {"since": GIVEN_ON, "when": GIVEN_ON, "where": PLACE}
 
 
 def normal(name: str) -> str:
@@ -110,6 +112,11 @@ def guess(
         if target != LEFT_OUT:
             taken.add(target)
         found.append(target)
+    for place, name in enumerate(header):
+        beside = _BESIDE_A_PERMISSION.get(normal(name))
+        if BASIS in taken and beside and beside not in taken and normal(name) not in remembered:
+            taken.add(beside)
+            found[place] = beside
     if HANDLE not in taken and X_USER_ID not in taken:
         place_of_handles = _holding_handles(rows, len(header))
         if place_of_handles is not None:
@@ -172,7 +179,8 @@ def check(targets: Sequence[str]) -> None:
         )
     if BASIS in used and GIVEN_ON not in used:
         raise FileRefused(
-            "There is a permission and no column with its day. Add that column, or leave it out."
+            "There is a permission and no column with its day. Say which one is "
+            "‘Permission: since which day’, or leave the permission out."
         )
     unknown = [t for t in used if t not in TARGETS and not t.startswith(ATTRIBUTE)]
     if unknown:

@@ -17,6 +17,7 @@ _ASKED_BY_NAME = re.compile(
     r"[?&]screen_name=@?([A-Za-z0-9_]{1,50})(?![A-Za-z0-9_])", re.IGNORECASE
 )
 _MENTION = re.compile(r"(?<![\w.+-])@([A-Za-z0-9_]{1,50})(?![\w@])")
+_WORDS_AFTER = re.compile(r"(?<![\w.+-])@[A-Za-z0-9_]{1,50}\s+\w")
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # First steps of addresses at X that are pages of X's own, not somebody's.
 _PAGES = frozenset(
@@ -77,6 +78,9 @@ def _candidate(text: str) -> str | None:
         profiles.pop(page, None)
     mentions = {found.lower(): found for found in _MENTION.findall(text)}
     # A name with its handle, as X shows it: 'Maria Prado (@anaprado)'. Of two nobody knows which.
+    # Nor of '@maria prado' whether that is @maria, or somebody whose handle was written apart.
+    if not profiles and _WORDS_AFTER.search(text):
+        return None
     found = profiles or mentions
     return next(iter(found.values())) if len(found) == 1 else None
 

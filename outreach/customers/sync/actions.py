@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from django.db import IntegrityError, transaction
@@ -24,7 +24,7 @@ from outreach.customers.sync.estimates import Estimate
 from outreach.customers.sync.steps import forget_pages
 from outreach.customers.sync.tasks import wake
 from outreach.ground.clock import now
-from outreach.ground.runs import OPEN, ask_to_cancel
+from outreach.ground.runs import OPEN, RunState, ask_to_cancel
 from outreach.ground.writes import engine_action, step
 from outreach.x.models import AccountState, XAccount
 
@@ -102,7 +102,7 @@ def choose(
     moment = now()
     before = queries.choice_of(account)
     # A day that was chosen before stays where it is.
-    next_at = (before.next_at if daily == before.daily else None) or moment
+    next_at = (before.next_at if daily == before.daily else None) or _a_day_after(account, daily)
     choice, _ = SyncChoice.everywhere.update_or_create(
         x_account=account,
         defaults={
@@ -123,6 +123,13 @@ def choose(
         details={"daily": daily, "adopt": adopt, "owns_app": owns_app},
     )
     return choice
+
+
+def _a_day_after(account: XAccount, kind: str) -> datetime:
+    """A day after the last one of this kind: nobody pays twice for choosing it. Now, without one."""
+    done = SyncRun.everywhere.filter(x_account=account, kind=kind, state=RunState.DONE)
+    ended_at = done.order_by("-ended_at").values_list("ended_at", flat=True).first()
+    return max(now(), ended_at + DAY) if ended_at is not None else now()
 
 
 @engine_action

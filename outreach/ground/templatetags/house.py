@@ -1,6 +1,6 @@
 """Template tags of the house: times, numbers, icons, and the sum of a form's errors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -36,6 +36,11 @@ def _day_words(day: date, today: date) -> str:
     if day.year == today.year:
         return f"{day.day} {day:%b}"
     return f"{day.day} {day:%b %Y}"
+
+
+def _exactly(local: datetime) -> str:
+    zone = timezone.get_current_timezone_name()
+    return f"{local:%A} {local.day} {local:%B %Y, %H:%M:%S} ({zone})"
 
 
 def _counted(number: int, unit: str) -> str:
@@ -85,8 +90,18 @@ def when(moment: datetime | date | None) -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         local.isoformat(timespec="seconds"),
-        f"{local:%A} {local.day} {local:%B %Y, %H:%M:%S} ({timezone.get_current_timezone_name()})",
+        _exactly(local),
         relative_words(local, now),
+    )
+
+
+@register.filter
+def clock(moment: datetime) -> SafeString:
+    """Show the hour of a time under a heading that names its day, with the exact one on hover."""
+    local = timezone.localtime(moment)
+    # Without its day it is no moment that could go on counting as 'minutes ago'.
+    return format_html(
+        '<time datetime="{0}" title="{1}">{0}</time>', _clock_words(local), _exactly(local)
     )
 
 
@@ -114,6 +129,12 @@ def left_of(limit: int, used: int) -> int:
 def spoken(name: str) -> str:
     """Say the name of a field as words: 'last order' for 'last_order'."""
     return name.replace("_", " ")
+
+
+@register.filter
+def listed(cells: Iterable[str]) -> str:
+    """Write the cells of a row one after the other, without the blank ones."""
+    return ", ".join(cell for cell in cells if cell.strip())
 
 
 @register.filter

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -43,6 +44,20 @@ def named(house, *given: str, **values):
 def test_an_empty_list_says_so(browser, url):
     page = browser.get(url)
     assert (page.status_code, names(page), page.context["count"].words) == (200, [], "0 people")
+
+
+def test_an_empty_workspace_leads_to_where_customers_come_from(browser, url, house):
+    ways = [
+        reverse(f"customers:{name}", args=[house.slug])
+        for name in ("imports", "syncs", "invitations")
+    ]
+
+    def within(page: HttpResponse) -> list[bool]:
+        empty = page.content.decode().partition('class="sheet empty"')[2].partition("</section>")[0]
+        return [f'href="{way}"' in empty for way in ways]
+
+    assert within(browser.get(url)) == [True, True, True]
+    assert within(browser.get(url, {"q": "zoe"})) == [False, False, False]
 
 
 def test_customers_come_by_name_and_only_this_workspaces(browser, url, house):

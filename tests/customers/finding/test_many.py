@@ -79,6 +79,9 @@ def test_what_is_missing_is_said_and_what_was_ticked_kept(house, browser, change
     response = browser.post(url(house, "tag"), form)
     assert (response.status_code, response.context["refused"]) == (422, words)
     assert response.context["chosen"] == ([] if "chosen" in change else [ana.pk])
+    mended_at = f"choose-{ana.pk}" if "chosen" in change else "tag-name"
+    page = response.content.decode()
+    assert (f'href="#{mended_at}"' in page, f'id="{mended_at}"' in page) == (True, True)
     assert tags(ana) == [[]]
 
 

@@ -50,6 +50,8 @@ def test_a_handle_in_every_shape(cell):
         ("naïve", "is not a handle"),
         ("Maria Prado", "is not a handle"),
         ("a-b", "is not a handle"),
+        ("@maria prado", "is not a handle"),
+        ("Maria (@maria prado)", "is not a handle"),
     ],
 )
 def test_what_is_no_handle_says_why(cell, why):
@@ -192,6 +194,15 @@ def test_handles_are_found_by_what_a_column_holds():
     rows = [["Ana", "@ana"], ["Bo", "https://x.com/bo"], ["Cy", ""]]
     assert guess(["who", "where"], rows, {}) == ["attribute:who", "handle"]
     assert guess(["who"], [["ana"]], {}) == ["attribute:who"]
+
+
+def test_since_and_where_are_of_a_permission_where_there_is_one():
+    header = ["handle", "Permission", "Since", "Where"]
+    assert guess(header, [], {}) == ["handle", "basis", "given_on", "place"]
+    assert guess(header, [], {"since": "attribute:since"})[2] == "attribute:since"
+    both = ["handle", "consent", "consent date", "when", "where"]
+    assert guess(both, [], {})[2:] == ["given_on", "attribute:when", "place"]
+    assert guess(["handle", "since"], [], {}) == ["handle", "attribute:since"]
 
 
 def test_a_display_name_is_never_taken_for_a_first_name():

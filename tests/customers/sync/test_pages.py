@@ -371,6 +371,20 @@ def test_an_administrator_chooses_what_happens_each_day_at_its_monthly_price(hou
     assert (choice.daily, choice.next_at, choice.owns_app) == ("", None, False)
 
 
+def test_nobody_pays_twice_for_choosing_each_day(house):
+    counted(house, 100, 100)
+    browser = factories.browser(house.administrator)
+    hour = timedelta(hours=1)
+    run_of(house, state=RunState.DONE, ended_at=now() - 30 * hour)
+    run_of(house, state=RunState.DONE, ended_at=now() - hour, kind="recipients")
+    browser.post(url(house, "sync_choose"), {"daily": "lists"})
+    assert SyncChoice.everywhere.get().next_at <= now()
+    browser.post(url(house, "sync_choose"), {"daily": ""})
+    run = run_of(house, state=RunState.DONE, ended_at=now() - hour)
+    browser.post(url(house, "sync_choose"), {"daily": "lists"})
+    assert SyncChoice.everywhere.get().next_at == run.ended_at + 24 * hour
+
+
 def test_a_choice_that_there_is_not_is_refused_and_the_rest_kept(house):
     browser = factories.browser(house.administrator)
     answer = browser.post(url(house, "sync_choose"), {"daily": "hourly", "owns_app": "on"})
