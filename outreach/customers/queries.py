@@ -159,6 +159,17 @@ def why_not(
     return reasons
 
 
+def rows_of(scope: Scope, customer_id: int) -> list[Customer]:
+    """The rows of one person: the one that speaks for them first, then those merged into it.
+
+    Two queries. Raises Customer.DoesNotExist.
+    """
+    asked = Customer.objects.of(scope).get(pk=customer_id)
+    speaks = asked.merged_into_id or asked.pk
+    rows = Customer.objects.of(scope).filter(Q(pk=speaks) | Q(merged_into=speaks))
+    return sorted(rows, key=lambda row: (row.pk != speaks, row.pk))
+
+
 def of_person(customer: Customer) -> Q:
     """The suppressions of this person: by X user id, or by handle until X was asked for the id."""
     if customer.x_user_id is not None:
