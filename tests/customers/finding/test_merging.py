@@ -33,7 +33,7 @@ def test_a_row_known_by_handle_alone_goes_and_what_it_knew_stays(house):
         first_name="Ana", time_zone="Europe/Oslo", last_answered_at=now() - DAY,
     )  # fmt: skip
     customers.record_permission(
-        house.marketer, other.pk, basis="opted_in", given_at=now(), place="a fair", evidence="card"
+        house.marketer, other.pk, given=customers.Given(now(), "a fair", "card")
     )
     assert actions.merge(house.marketer, kept.pk, other.pk).pk == kept.pk
     kept.refresh_from_db()
