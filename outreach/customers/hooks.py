@@ -77,7 +77,10 @@ merged: Hook[[int, int, str], None] = Hook("customers.merged")
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One thing in a customer's history. `kind` is a word for its icon and for tests."""
+    """One thing in a customer's history. `kind` is a word for its icon and for tests.
+
+    `all_day`: only its day is known, not the hour.
+    """
 
     at: datetime
     kind: str
@@ -85,6 +88,7 @@ class Happened:
     detail: str = ""
     url: str = ""
     tone: str = ""
+    all_day: bool = False
 
 
 # Letters to customers, newest first: (workspace id, slug, customer ids, before when, at most so

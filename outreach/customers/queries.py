@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q, Value
@@ -23,6 +23,8 @@ from outreach.customers.models import (
 from outreach.ground.clock import now
 from outreach.ground.paging import Page, keyset
 from outreach.ground.scope import Scope
+
+NOON = time(12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,11 @@ def rows_of(scope: Scope, customer_id: int) -> list[Customer]:
     return sorted(rows, key=lambda row: (row.pk != speaks, row.pk))
 
 
+def is_day(moment: datetime, zone: ZoneInfo) -> bool:
+    """Whether a permission's moment stands for its day: recorded by hand, it is that day's noon."""
+    return moment.astimezone(zone).time() == NOON
+
+
 def of_person(customer: Customer) -> Q:
     """The suppressions of this person: by X user id, or by handle until X was asked for the id."""
     if customer.x_user_id is not None:
@@ -242,19 +249,22 @@ def person(scope: Scope, customer_id: int, workspace: Workspace) -> Person:
 
 @dataclass(frozen=True, slots=True)
 class PermissionRow:
-    """A permission as a person's page shows it; `file` is the name of its evidence file."""
+    """A permission as a person's page shows it; `file` is the name of its evidence file.
+
+    `at` is a date where only the day is known.
+    """
 
     id: int
     words: str
     evidence: str
     file: str
-    at: datetime
+    at: datetime | date
     by: str
     withdrawn_at: datetime | None
     withdrawn_by: str
 
 
-def permission_rows(scope: Scope, customer_id: int) -> list[PermissionRow]:
+def permission_rows(scope: Scope, customer_id: int, zone: ZoneInfo) -> list[PermissionRow]:
     """Every permission of one customer, newest first, withdrawn ones too. One query."""
     rows = Permission.objects.of(scope).filter(customer_id=customer_id)
     rows = rows.select_related("recorded_by", "withdrawn_by").annotate(
@@ -266,7 +276,11 @@ def permission_rows(scope: Scope, customer_id: int) -> list[PermissionRow]:
             words=", ".join(filter(None, [permission.get_basis_display(), permission.place])),
             evidence=permission.evidence,
             file=permission.file,
-            at=permission.given_at,
+            at=(
+                permission.given_at.astimezone(zone).date()
+                if is_day(permission.given_at, zone)
+                else permission.given_at
+            ),
             by=permission.recorded_by.name if permission.recorded_by else "Outreach",
             withdrawn_at=permission.withdrawn_at,
             withdrawn_by=permission.withdrawn_by.name if permission.withdrawn_by else "",

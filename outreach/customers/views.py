@@ -166,7 +166,7 @@ def _page(
             }
             for relationship in found.relationships
         ],
-        "permissions": queries.permission_rows(member, customer_id),
+        "permissions": queries.permission_rows(member, customer_id, member.workspace.zone),
         "suppression": found.suppression,
         "may_decide": member.may(Act.REVIEW),
         "attributes": [

@@ -9,25 +9,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
 
 from accounts.access import Member
 from outreach.audit.models import AuditEvent
 from outreach.customers.hooks import Happened, letters_to
 from outreach.customers.models import Customer, Permission, Relationship, Suppression
-from outreach.customers.queries import of_person, relationship_words
+from outreach.customers.queries import is_day, of_person, relationship_words
 
 MOST = 50
 FOREVER = datetime(2200, 1, 1, tzinfo=UTC)
 # Audit events whose own rows say nothing of it any more.
 _VERBS = {
     "customer.merged": "Merged with another row of the same person",
-    "suppression.lifted": "The stop was lifted",
+    "customer.suppressed": "They said stop",
+    "customer.suppression_lifted": "The stop was lifted",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Days with what happened on them, newest first; `older` is where the next page begins."""
+    """Days with what happened on them, newest first; `older` is where the next page begins.
+
+    Days are those of the reader's time zone, as everything on their pages is.
+    """
 
     days: list[tuple[date, list[Happened]]]
     older: str
@@ -38,11 +46,12 @@ def history_of(member: Member, customer: Customer, *, before: datetime | None = 
     until = before or FOREVER
     rows = [customer, *Customer.objects.of(member).filter(merged_into=customer).order_by("pk")]
     ids = [row.pk for row in rows]
+    stops = _stops(member, rows)
     found = [
         *_permissions(member, ids, until),
         *_relationships(member, ids, until),
-        *_stops(member, rows, until),
-        *_audited(member, ids, until),
+        *(stop for stop in stops if stop.at < until),
+        *_audited(member, ids, until, stops),
         *letters_to(member.workspace_id, member.workspace.slug, ids, until, MOST + 1),
     ]
     found += [
@@ -55,17 +64,17 @@ def history_of(member: Member, customer: Customer, *, before: datetime | None = 
     # Whatever happened in the same moment as the last one shown belongs to its page.
     shown += [each for each in found[MOST:] if each.at == shown[-1].at]
     older = shown[-1].at.isoformat() if len(found) > len(shown) else ""
-    return History(_by_day(member, shown), older)
+    return History(_by_day(shown, member.workspace.zone), older)
 
 
-def _by_day(member: Member, found: Iterable[Happened]) -> list[tuple[date, list[Happened]]]:
-    days: list[tuple[date, list[Happened]]] = []
-    for each in found:
-        day = each.at.astimezone(member.workspace.zone).date()
-        if not days or days[-1][0] != day:
-            days.append((day, []))
-        days[-1][1].append(each)
-    return days
+def _by_day(found: Iterable[Happened], zone: ZoneInfo) -> list[tuple[date, list[Happened]]]:
+    """By the reader's days; what has no hour keeps the day that was written down, in `zone`."""
+
+    def day_of(each: Happened) -> date:
+        return (each.at.astimezone(zone) if each.all_day else timezone.localtime(each.at)).date()
+
+    newest_first = sorted(found, key=lambda each: (day_of(each), each.at), reverse=True)
+    return [(day, list(happened)) for day, happened in groupby(newest_first, key=day_of)]
 
 
 def _permissions(member: Member, ids: list[int], until: datetime) -> Iterable[Happened]:
@@ -81,7 +90,8 @@ def _permissions(member: Member, ids: list[int], until: datetime) -> Iterable[Ha
         if row.given_at < until:
             words = f"They {row.get_basis_display()}{place}"
             detail = ". ".join(filter(None, [row.evidence.rstrip(". "), by]))
-            yield Happened(row.given_at, "permission", words, detail, tone="good")
+            whole = is_day(row.given_at, member.workspace.zone)
+            yield Happened(row.given_at, "permission", words, detail, tone="good", all_day=whole)
         if row.withdrawn_at is not None and row.withdrawn_at < until:
             words = f"The permission ‘{row.get_basis_display()}’ was withdrawn"
             yield Happened(row.withdrawn_at, "withdrawn", words, tone="mend")
@@ -107,17 +117,22 @@ def _verb(follows: bool) -> str:
     return "followed" if follows else "unfollowed"
 
 
-def _stops(member: Member, rows: list[Customer], until: datetime) -> Iterable[Happened]:
+def _stops(member: Member, rows: list[Customer]) -> list[Happened]:
+    """The stops that hold."""
     theirs = of_person(rows[0])
     for row in rows[1:]:
         theirs |= of_person(row)
+    found = []
     for stop in Suppression.objects.of(member).filter(theirs).select_related("recorded_by"):
-        if stop.since < until:
-            by = f", recorded by {stop.recorded_by.name}" if stop.recorded_by else ""
-            yield Happened(stop.since, "stop", "They said stop", f"{stop.reason}{by}", tone="spam")
+        by = f", recorded by {stop.recorded_by.name}" if stop.recorded_by else ""
+        detail = f"{stop.reason}{by}"
+        found.append(Happened(stop.since, "stop", "They said stop", detail, tone="spam"))
+    return found
 
 
-def _audited(member: Member, ids: list[int], until: datetime) -> Iterable[Happened]:
+def _audited(
+    member: Member, ids: list[int], until: datetime, stops: list[Happened]
+) -> Iterable[Happened]:
     rows = AuditEvent.objects.filter(
         workspace_id=member.workspace_id,
         target_kind="customer",
@@ -126,5 +141,8 @@ def _audited(member: Member, ids: list[int], until: datetime) -> Iterable[Happen
         at__lt=until,
     )
     for event in rows.select_related("actor").order_by("-pk")[: MOST + 1]:
+        # A stop that holds speaks for itself; one that was lifted is in the audit log alone.
+        if event.verb == "customer.suppressed" and any(stop.at <= event.at for stop in stops):
+            continue
         by = f"by {event.actor.name}" if event.actor else ""
         yield Happened(event.at, event.verb, _VERBS[event.verb], by)

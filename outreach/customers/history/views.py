@@ -69,7 +69,7 @@ def start(request: MemberRequest, account_id: int) -> HttpResponse:
     except actions.CannotRead as refused:
         form.add_error(None, str(refused))
         return _page(request, account_id, form, form.cleaned_data["most"], status=422)
-    return redirect("customers:history", slug=request.member.workspace.slug, account_id=account_id)
+    return redirect("customers:reading", slug=request.member.workspace.slug, account_id=account_id)
 
 
 @member_view(Act.LOOK)
@@ -102,7 +102,7 @@ def cancel(request: MemberRequest, run_id: int) -> HttpResponse:
     actions.cancel(request.member, run_id)
     messages.success(request, "The reading ends. What was read so far is forgotten; stops hold.")
     return redirect(
-        "customers:history", slug=request.member.workspace.slug, account_id=run.x_account_id
+        "customers:reading", slug=request.member.workspace.slug, account_id=run.x_account_id
     )
 
 

@@ -38,6 +38,11 @@ def _day_words(day: date, today: date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
+def _exactly(local: datetime) -> str:
+    zone = timezone.get_current_timezone_name()
+    return f"{local:%A} {local.day} {local:%B %Y, %H:%M:%S} ({zone})"
+
+
 def _counted(number: int, unit: str) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
@@ -85,8 +90,18 @@ def when(moment: datetime | date | None) -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         local.isoformat(timespec="seconds"),
-        f"{local:%A} {local.day} {local:%B %Y, %H:%M:%S} ({timezone.get_current_timezone_name()})",
+        _exactly(local),
         relative_words(local, now),
+    )
+
+
+@register.filter
+def clock(moment: datetime) -> SafeString:
+    """Show the hour of a time under a heading that names its day, with the exact one on hover."""
+    local = timezone.localtime(moment)
+    # Without its day it is no moment that could go on counting as 'minutes ago'.
+    return format_html(
+        '<time datetime="{0}" title="{1}">{0}</time>', _clock_words(local), _exactly(local)
     )
 
 

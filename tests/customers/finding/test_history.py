@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, time, timedelta
 
 import pytest
 from django.db import connection
@@ -13,6 +13,7 @@ from outreach.customers import actions as customers
 from outreach.customers.finding import actions, history
 from outreach.customers.models import Basis, Permission
 from outreach.ground.clock import now
+from outreach.ground.zones import at_local
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -100,3 +101,43 @@ def test_the_customers_page_includes_it(house):
         reverse("customers:show", args=[house.slug, customer.pk])
     )
     assert reverse("customers:history", args=[house.slug, customer.pk]) in page.content.decode()
+
+
+def stops(house, customer) -> list[str]:
+    shown = history.history_of(house.marketer, customer)
+    words = [each.words for _, happened in shown.days for each in happened]
+    return [each for each in words if "stop" in each]
+
+
+def test_a_stop_that_was_lifted_stays_in_the_history(house):
+    customer = house.customer()
+    customers.suppress(house.marketer, customer.pk, reason="said stop")
+    assert stops(house, customer) == ["They said stop"]
+    given = customers.Given(at=now(), place="the fair", evidence="Write to me again")
+    customers.lift_suppression(house.manager, customer.pk, reason="asked anew", given=given)
+    assert stops(house, customer) == ["The stop was lifted", "They said stop"]
+    customers.suppress(house.marketer, customer.pk, reason="said stop again")
+    assert stops(house, customer) == ["They said stop", "The stop was lifted", "They said stop"]
+
+
+def test_days_are_the_readers_and_a_day_that_was_written_down_stays_that_day(house):
+    house.marketer.user.time_zone = "Pacific/Auckland"  # 13 hours before the workspace
+    house.marketer.user.save()
+    customer = house.customer(permission=False, known=False)
+    noon = at_local(date(2026, 1, 20), time(12), house.workspace.zone)
+    for given_at in (noon, noon + timedelta(hours=8)):
+        Permission.objects.create(
+            workspace=house.workspace, customer=customer, basis=Basis.OPTED_IN, given_at=given_at
+        )
+    page = factories.browser(house.marketer, htmx=True).get(
+        reverse("customers:history", args=[house.slug, customer.pk])
+    )
+    given = [
+        (day, each.all_day)
+        for day, happened in page.context["history"].days
+        for each in happened
+        if each.kind == "permission"
+    ]
+    assert given == [(date(2026, 1, 21), False), (date(2026, 1, 20), True)]
+    assert page.content.decode().count(">09:00</time>") == 1
+    assert ">01:00</time>" not in page.content.decode()

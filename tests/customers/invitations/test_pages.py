@@ -146,8 +146,8 @@ def test_pages_run_a_fixed_number_of_queries(browser, house):
     accept(house, one, 1)
     house.customer(following=False)
     names = [("invitations",), ("invitation", one.pk), ("invitation_sheet", one.pk),
-             ("invitation_svg", one.pk), ("follow_back",), ("history", house.account.pk),
-             ("history_offer", house.account.pk)]  # fmt: skip
+             ("invitation_svg", one.pk), ("follow_back",), ("reading", house.account.pk),
+             ("reading_offer", house.account.pk)]  # fmt: skip
     browser.get(url(house, "invitations"))  # whatever only the first request asks for
     few = [queries_of(browser, url(house, *name)) for name in names]
     for number in range(3):
@@ -257,7 +257,7 @@ def sam(house):
 
 
 def test_the_price_stands_there_before_anything_is_read(sam, house):
-    page = sam.get(url(house, "history", house.account.pk), {"most": "750"}).content.decode()
+    page = sam.get(url(house, "reading", house.account.pk), {"most": "750"}).content.decode()
     assert "$1.00 for each hundred messages" in page
     assert "Read at most 750 messages, at most $15.00" in page
     assert "At most 8 calls, a minute or less." in page
@@ -266,7 +266,7 @@ def test_the_price_stands_there_before_anything_is_read(sam, house):
 
 
 def test_what_the_cap_does_not_pay_for_is_said(sam, house):
-    page = sam.get(url(house, "history", house.account.pk), {"most": "10000"}).content.decode()
+    page = sam.get(url(house, "reading", house.account.pk), {"most": "10000"}).content.decode()
     assert "at most <strong>$200.00</strong>" in page
     assert "it stops there, and what was read counts" in page
     assert "so up to 90 minutes" in page
@@ -283,8 +283,8 @@ def test_what_the_cap_does_not_pay_for_is_said(sam, house):
 )
 def test_a_bound_that_cannot_be_is_refused_and_stays(sam, house, most, says):
     for answer in (
-        sam.get(url(house, "history", house.account.pk), {"most": most}),
-        sam.post(url(house, "history_start", house.account.pk), {"most": most}),
+        sam.get(url(house, "reading", house.account.pk), {"most": most}),
+        sam.post(url(house, "reading_start", house.account.pk), {"most": most}),
     ):
         assert answer.status_code == 422
         assert says in answer.context["form"].errors["most"][0]
@@ -293,28 +293,28 @@ def test_a_bound_that_cannot_be_is_refused_and_stays(sam, house, most, says):
 
 
 def test_only_an_administrator_spends_that(browser, house):
-    page = browser.get(url(house, "history", house.account.pk))
+    page = browser.get(url(house, "reading", house.account.pk))
     assert "An administrator can start it." in page.content.decode()
     assert (
-        browser.post(url(house, "history_start", house.account.pk), {"most": 5}).status_code == 403
+        browser.post(url(house, "reading_start", house.account.pk), {"most": 5}).status_code == 403
     )
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_progress_is_shown_and_ends_its_polling(sam, house):
-    sam.post(url(house, "history_start", house.account.pk), {"most": "300"})
+    sam.post(url(house, "reading_start", house.account.pk), {"most": "300"})
     run = HistoryRun.everywhere.get()
     assert (run.most, run.started_by) == (300, house.administrator.user)
     HistoryRun.everywhere.update(done=200, waits_for="X did not answer.")
-    answer = sam.get(url(house, "history_progress", run.pk))
+    answer = sam.get(url(house, "reading_progress", run.pk))
     assert answer.status_code == 200
     assert "200 messages read, of 300 at most." in answer.content.decode()
     assert "every 2s" in answer.content.decode()
-    whole = sam.get(url(house, "history", house.account.pk)).content.decode()
+    whole = sam.get(url(house, "reading", house.account.pk)).content.decode()
     assert "Stop reading" in whole
     assert "What it costs" not in whole
-    sam.post(url(house, "history_cancel", run.pk))
-    ended = sam.get(url(house, "history_progress", run.pk))
+    sam.post(url(house, "reading_cancel", run.pk))
+    ended = sam.get(url(house, "reading_progress", run.pk))
     assert ended.status_code == 286
     assert "every 2s" not in ended.content.decode()
     assert "after 200 messages (about $2.00)" in ended.content.decode()
@@ -326,21 +326,21 @@ def test_what_was_found_last_time_is_said(sam, house):
         state=RunState.DONE, done=312, wrote=84, permitted=61, added=40, looked_up=40, stopped=1,
         ended_at=now(),
     )  # fmt: skip
-    page = sam.get(url(house, "history", house.account.pk)).content.decode()
+    page = sam.get(url(house, "reading", house.account.pk)).content.decode()
     said = " ".join(page.split())
     assert (
         "84 people wrote, 61 new permissions, 40 new customers, 1 said stop. About $3.52." in said
     )
     assert "Last time there were 312." in said
-    offered = sam.get(url(house, "history_offer", house.account.pk)).content.decode()
+    offered = sam.get(url(house, "reading_offer", house.account.pk)).content.decode()
     assert "61 new permissions in 312 messages" in " ".join(offered.split())
 
 
 def test_an_account_that_is_not_connected_offers_no_reading(sam, house):
     XAccount.everywhere.update(state=AccountState.DISCONNECTED, disconnected_at=now())
-    page = sam.get(url(house, "history", house.account.pk)).content.decode()
+    page = sam.get(url(house, "reading", house.account.pk)).content.decode()
     assert "X shows messages to a connected account only." in page
-    answer = sam.post(url(house, "history_start", house.account.pk), {"most": "5"})
+    answer = sam.post(url(house, "reading_start", house.account.pk), {"most": "5"})
     assert answer.status_code == 422
     assert "is not connected. Connect it, then read." in answer.content.decode()
 
@@ -349,20 +349,20 @@ def test_another_workspaces_history_is_none(house):
     run = history.start(house.administrator, house.account.pk, most=500)
     stranger = factories.house()
     browser = factories.browser(stranger.administrator)
-    assert browser.get(url(stranger, "history", house.account.pk)).status_code == 404
+    assert browser.get(url(stranger, "reading", house.account.pk)).status_code == 404
     assert (
-        browser.post(url(stranger, "history_start", house.account.pk), {"most": 5}).status_code
+        browser.post(url(stranger, "reading_start", house.account.pk), {"most": 5}).status_code
         == 404
     )
-    assert browser.get(url(stranger, "history_progress", run.pk)).status_code == 404
-    assert browser.post(url(stranger, "history_cancel", run.pk)).status_code == 404
+    assert browser.get(url(stranger, "reading_progress", run.pk)).status_code == 404
+    assert browser.post(url(stranger, "reading_cancel", run.pk)).status_code == 404
     assert HistoryRun.everywhere.get().cancel_asked is False
 
 
 def test_the_accounts_page_offers_it(sam, house):
     page = sam.get(reverse("x:account", args=[house.slug, house.account.pk])).content.decode()
-    assert url(house, "history_offer", house.account.pk) in page
-    offered = sam.get(url(house, "history_offer", house.account.pk)).content.decode()
+    assert url(house, "reading_offer", house.account.pk) in page
+    offered = sam.get(url(house, "reading_offer", house.account.pk)).content.decode()
     assert "$1.00 a hundred" in offered
 
 

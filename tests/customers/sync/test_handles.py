@@ -20,7 +20,7 @@ from outreach.x.models import Expense
 from tests import factories
 from tests.customers.erasing.dump import dump, where
 from tests.customers.invitations.conftest import invited
-from tests.racing import threads
+from tests.delivery.meanwhile import threads
 
 ANN, BEN = 101, 102
 

@@ -26,7 +26,7 @@ from outreach.customers.models import (
     SyncToAsk,
 )
 from outreach.customers.queries import person
-from outreach.customers.sync import actions, handles, queries, relationships, steps, tasks, working
+from outreach.customers.sync import actions, queries, relationships, steps, tasks, working
 from outreach.customers.sync.counting import count_at_x
 from outreach.customers.sync.errors import PriceChanged, SyncRefused, SyncUnderWay
 from outreach.ground.clock import now
@@ -34,6 +34,12 @@ from outreach.x import events
 from outreach.x.models import ActivityEvent, Expense, Via, XAccount, XApp, XToken
 from outreach.x.tokens import encrypt
 from tests import factories
+from tests.delivery.meanwhile import (
+    halt_before,
+    somebody_waits_for_a_lock,
+    threads,
+    wait_until,
+)
 
 BRAND = 2244994945
 ANN, BEN, CAM, DEE = 101, 102, 103, 104
