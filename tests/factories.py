@@ -13,8 +13,7 @@ from django.test import Client
 from accounts import actions as people
 from accounts.access import Member, member_of
 from accounts.models import Role, User, Workspace
-from outreach.customers.erasing import hashes
-from outreach.customers.models import Basis, Customer, ErasedPerson, Permission, Relationship
+from outreach.customers.models import Basis, Customer, Permission, Relationship
 from outreach.delivery.models import Delivery, SendingPolicy
 from outreach.drafts import actions as drafts
 from outreach.drafts import policy_actions
@@ -104,13 +103,6 @@ def house(*, token: str = "token", x_user_id: int | None = None, any_hour: bool 
             window_opens="00:00", window_closes="00:00"
         )
     return made
-
-
-def erased(of: House, x_user_id: int) -> None:
-    """Somebody whom the workspace erased before, and of whom only the hash is left."""
-    with transaction.atomic():
-        of_them = hashes.of_id(hashes.key_made(), x_user_id)
-    ErasedPerson.objects.create(workspace=of.workspace, person_hash=of_them)
 
 
 def not_looked_up(of: House, handle: str, **values: Any) -> Customer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import connection
@@ -75,6 +75,22 @@ def erase_details_saying(workspace_id: int, target_kind: str, key: str, value: s
         event__target_id=0,
         **{f"details__{key}": value},
     ).delete()
+    return gone
+
+
+@step
+def erase_details_where(
+    workspace_id: int, target_kinds: Iterable[str], says: Callable[[dict[str, Any]], bool]
+) -> int:
+    """The same for events about things of these kinds whose details say something.
+
+    Reads all of them: for kinds of which there are few. Returns how many.
+    """
+    rows = AuditDetail.objects.filter(
+        event__workspace_id=workspace_id, event__target_kind__in=list(target_kinds)
+    )
+    found = [event for event, said in rows.values_list("event_id", "details") if says(said)]
+    gone, _ = AuditDetail.objects.filter(pk__in=found).delete()
     return gone
 
 

@@ -69,12 +69,17 @@ def events_of(scope: Scope, *, before: int | None = None, limit: int = 50) -> li
 
 
 def events_about(
-    scope: Scope, target_kind: str, target_ids: Iterable[int]
+    scope: Scope, target_kind: str, target_ids: Iterable[int], *, verb: str = ""
 ) -> Iterator[tuple[AuditEvent, dict[str, Any] | None]]:
-    """Every event of a workspace about these, oldest first, with its details (None: erased)."""
+    """Every event of a workspace about these, oldest first, with its details (None: erased).
+
+    `verb`: those of one act alone.
+    """
     rows = AuditEvent.objects.filter(
         workspace_id=scope.workspace_id, target_kind=target_kind, target_id__in=list(target_ids)
     )
+    if verb:
+        rows = rows.filter(verb=verb)
     for event in rows.select_related("actor", "detail").order_by("pk"):
         detail = getattr(event, "detail", None)
         yield event, detail.details if detail else None

@@ -158,25 +158,47 @@ def _suppress_handle(member: Member, customer: Customer, reason: str) -> None:
     _say(member, customer, "customer.suppressed", {"handle": customer.handle, "reason": reason})
 
 
+# The rows of whoever has an X user id, in the order of their ids.
+ONE_PERSON = """
+    SELECT * FROM customers_customer
+    WHERE workspace_id = %(workspace)s AND id IN (
+        SELECT person.id
+        FROM customers_customer them
+        JOIN LATERAL (
+            SELECT coalesce(them.merged_into_id, them.id) AS id
+            UNION SELECT merged.id FROM customers_customer merged
+            WHERE merged.merged_into_id = coalesce(them.merged_into_id, them.id)
+        ) person ON true
+        WHERE them.workspace_id = %(workspace)s AND them.x_user_id = %(x_user_id)s
+    )
+    ORDER BY id FOR NO KEY UPDATE
+"""
+
+
 @step
 def suppress_step(workspace_id: int, x_user_id: int, reason: str, *, actor_id: int | None) -> None:
     """The suppression itself. Locks the customer first, so it comes before a claim or after it.
 
-    Who was erased is not written down again: the hash that is left of them says as much.
+    Whose row is one of several that were merged says it for all of them. Who was erased is not
+    written down again: the hash that is left of them says as much.
     """
-    customer = (
-        Customer.everywhere.select_for_update(no_key=True)
-        .filter(workspace_id=workspace_id, x_user_id=x_user_id)
-        .first()
+    rows = list(
+        Customer.everywhere.raw(ONE_PERSON, {"workspace": workspace_id, "x_user_id": x_user_id})
     )
+    customer = next((row for row in rows if row.x_user_id == x_user_id), None)
     if customer is None and erased_among(workspace_id, [x_user_id]):
         return
-    _, made = Suppression.everywhere.get_or_create(
-        workspace_id=workspace_id,
-        x_user_id=x_user_id,
-        defaults={"reason": reason, "recorded_by_id": actor_id},
-    )
-    suppressed(workspace_id, [x_user_id], reason)
+    ids = sorted({x_user_id, *(row.x_user_id for row in rows if row.x_user_id is not None)})
+    made = False
+    for each in ids:
+        _, made_one = Suppression.everywhere.get_or_create(
+            workspace_id=workspace_id,
+            x_user_id=each,
+            defaults={"reason": reason, "recorded_by_id": actor_id},
+        )
+        if each == x_user_id:
+            made = made_one
+    suppressed(workspace_id, ids, reason)
     if made:
         record(
             "customer.suppressed",

@@ -8,8 +8,13 @@ class CustomersConfig(AppConfig):
     def ready(self) -> None:
         from outreach.customers import following
         from outreach.customers.erasing import telling
+        from outreach.customers.finding import erasing as of_finding
+        from outreach.customers.hooks import erased, known
+        from outreach.customers.imports import erasing as of_imports
+        from outreach.customers.invitations import erasing as of_invitations
         from outreach.customers.invitations import hearing
         from outreach.customers.models import ErasureKey
+        from outreach.customers.sync import erasing as of_sync
         from outreach.x import rotating
         from outreach.x.hooks import on_event
 
@@ -19,4 +24,18 @@ class CustomersConfig(AppConfig):
         for kind in (following.FOLLOW, following.UNFOLLOW):
             on_event(kind, following.heard_of_follow)
         on_event(hearing.RECEIVED, hearing.heard_message)
+        for erase in (
+            of_finding.erase_searches,
+            of_imports.erase_files,
+            of_sync.erase_shown,
+            of_invitations.erase_heard,
+        ):
+            erased.fill(erase)
+        for tell in (
+            of_finding.searches_for,
+            of_imports.left_out,
+            of_sync.shown,
+            of_invitations.heard,
+        ):
+            known.fill(tell)
         rotating.also(rotating.Kind("erasure key", ErasureKey.objects, ("key",)))

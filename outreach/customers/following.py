@@ -21,7 +21,8 @@ _FLAG = {True: "following", False: "followed_by"}
 # knows better. checked_at stays: nobody looked at the rest of the relationship.
 _CHANGE = """
     WITH held AS (
-        SELECT relationship.id, relationship.customer_id, relationship.{flag} AS held,
+        SELECT relationship.id, coalesce(customer.merged_into_id, customer.id) AS customer_id,
+            relationship.{flag} AS held,
             greatest(relationship.checked_at, relationship.{flag}_heard_at) AS since
         FROM customers_relationship relationship
         JOIN customers_customer customer ON customer.id = relationship.customer_id

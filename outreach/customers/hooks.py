@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from outreach.ground.hooks import Chorus, Hook
-from outreach.ground.scope import Scope
 
 # People were suppressed: (workspace id, X user ids, reason). Whatever is queued for them from any
 # account of the workspace is cancelled. The customers' rows are locked already.
@@ -36,6 +35,21 @@ class OptedIn:
 opted_in: Hook[[OptedIn], None] = Hook("customers.opted_in")
 
 
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """One person whole: the customer's row that speaks for them, and those merged into it.
+
+    `names`: what they are called in any of them (handles, names, X user ids), for what is kept of
+    words alone. A scope of its own: the workspace's.
+    """
+
+    workspace_id: int
+    customer_ids: tuple[int, ...]
+    x_user_ids: tuple[int, ...]
+    handles: tuple[str, ...]
+    names: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Erasure:
     """One person who is being erased; what each room took away is counted into `gone`.
@@ -43,21 +57,18 @@ class Erasure:
     `audited`: the rows whose audit events lose their details, by kind of target.
     """
 
-    workspace_id: int
-    customer_id: int
-    x_user_id: int | None
-    handle: str
+    whom: Whom
     gone: Counter[str] = field(default_factory=Counter)
     audited: dict[str, list[int]] = field(default_factory=dict)
 
 
 # A person is being erased: each room blanks or removes what it keeps of them, in this transaction.
-# The customer's row is locked already and still as it was; rooms come in the order of their locks
-# (customer, drafts, deliveries). Raises errors.InTheAir where a letter is leaving just now.
+# The customer's rows are locked already and still as they were, and before them the open runs that
+# may hold something of them; rooms come in the order of their locks (customers, drafts, deliveries). Raises errors.InTheAir where a letter is leaving just now.
 erased: Chorus[[Erasure], None] = Chorus("customers.erased")
 
-# Everything a room keeps of one customer: (scope, customer id) to lists under names of its own.
-known: Chorus[[Scope, int], dict[str, Any]] = Chorus("customers.known")
+# Everything a room keeps of one person: lists under names of its own.
+known: Chorus[[Whom], dict[str, Any]] = Chorus("customers.known")
 
 # A customer's row was merged into another one of the same person: (workspace id, the customer's
 # id, reason). Whatever is queued for it is cancelled. The row is locked already.

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from outreach.customers.erasing.queries import erased_among
+from outreach.customers.erasing.queries import erased_among, living_among
 from outreach.ground.writes import step
 
 
@@ -38,7 +38,7 @@ _NAMED = f"""
     UPDATE customers_customer customer SET x_user_id = said.id
     FROM {_SAID}
     WHERE customer.workspace_id = %(workspace)s AND customer.x_user_id IS NULL
-        AND lower(customer.handle) = lower(said.handle)
+        AND customer.erased_at IS NULL AND lower(customer.handle) = lower(said.handle)
         AND NOT {_KNOWN} AND NOT {_SUPPRESSED}
 """  # noqa: S608  only its own parts
 _MADE = f"""
@@ -52,17 +52,23 @@ _MADE = f"""
     ORDER BY said.id
     ON CONFLICT (workspace_id, x_user_id) DO NOTHING
 """  # noqa: S608
-# Locked in one order, so that those who come at once wait for each other instead of failing.
+# Locked in one order, so that those who come at once wait for each other instead of failing; with
+# the rows that speak for those that were merged.
 _LOCKED = """
-    SELECT x_user_id, id FROM customers_customer
-    WHERE workspace_id = %(workspace)s AND x_user_id = ANY (%(ids)s::bigint[])
+    SELECT x_user_id, coalesce(merged_into_id, id) FROM customers_customer
+    WHERE workspace_id = %(workspace)s AND id IN (
+        SELECT unnest(ARRAY[id, merged_into_id]) FROM customers_customer
+        WHERE workspace_id = %(workspace)s AND x_user_id = ANY (%(allowed)s::bigint[]))
     ORDER BY id FOR NO KEY UPDATE
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Welcomed:
-    """Customer ids by X user id, their rows locked, and how many of them are new."""
+    """Customer ids by X user id, their rows locked, and how many of them are new.
+
+    Where a row was merged into another, the id is that of the one that speaks for both.
+    """
 
     customers: dict[int, int]
     made: int
@@ -72,16 +78,18 @@ class Welcomed:
 def welcome(workspace_id: int, people: Iterable[Somebody], *, unnamed: bool) -> Welcomed:
     """Make customers of those who are none yet, and lock them all.
 
-    Who is suppressed or was erased does not become one, nor, unless `unnamed`, whom X did not
-    name; who is one already stays one.
+    Who is suppressed or was erased, be it by handle, does not become one, nor, unless `unnamed`,
+    whom X did not name; who is one already stays one.
     """
     by_id = {each.x_user_id: each for each in people}
-    allowed = not_erased(workspace_id, by_id)
-    found = [each for x_user_id, each in sorted(by_id.items()) if x_user_id in allowed]
+    allowed = sorted(not_erased(workspace_id, by_id))
+    living = living_among(workspace_id, [(pk, by_id[pk].handle) for pk in allowed])
+    found = [by_id[x_user_id] for x_user_id in living]
     values: dict[str, Any] = {
         "workspace": workspace_id,
         "unnamed": unnamed,
-        "ids": [each.x_user_id for each in found],
+        "allowed": allowed,
+        "ids": living,
         "handles": [each.handle[:50] for each in found],
         "names": [each.name[:100] for each in found],
     }
@@ -90,7 +98,8 @@ def welcome(workspace_id: int, people: Iterable[Somebody], *, unnamed: bool) -> 
         cursor.execute(_MADE, values)
         made = int(cursor.rowcount)
         cursor.execute(_LOCKED, values)
-        return Welcomed(dict(cursor.fetchall()), made)
+        customers = {x_user_id: pk for x_user_id, pk in cursor.fetchall() if x_user_id in by_id}
+        return Welcomed(customers, made)
 
 
 def not_erased(workspace_id: int, ids: Collection[int]) -> set[int]:

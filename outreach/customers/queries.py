@@ -161,6 +161,17 @@ def why_not(
     return reasons
 
 
+def rows_of(scope: Scope, customer_id: int) -> list[Customer]:
+    """The rows of one person: the one that speaks for them first, then those merged into it.
+
+    Two queries. Raises Customer.DoesNotExist.
+    """
+    asked = Customer.objects.of(scope).get(pk=customer_id)
+    speaks = asked.merged_into_id or asked.pk
+    rows = Customer.objects.of(scope).filter(Q(pk=speaks) | Q(merged_into=speaks))
+    return sorted(rows, key=lambda row: (row.pk != speaks, row.pk))
+
+
 def is_day(moment: datetime, zone: ZoneInfo) -> bool:
     """Whether a permission's moment stands for its day: recorded by hand, it is that day's noon."""
     return moment.astimezone(zone).time() == NOON

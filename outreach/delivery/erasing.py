@@ -8,11 +8,10 @@ from django.db.models import Case, Value, When
 
 from outreach.customers.erasing.queries import audited
 from outreach.customers.errors import InTheAir
-from outreach.customers.hooks import Erasure
+from outreach.customers.hooks import Erasure, Whom
 from outreach.delivery.actions import move
 from outreach.delivery.models import OPEN, Attempt, Delivery, DeliveryState
 from outreach.delivery.queries import words_of
-from outreach.ground.scope import Scope
 from outreach.ground.writes import step
 
 CODE = "erased"
@@ -23,13 +22,13 @@ UNKNOWN = "The person it was for was erased before it was known whether the lett
 
 @step
 def erase_deliveries(erasure: Erasure) -> None:
-    """Cancel what waits, give up what is unsure, and blank all of one customer's deliveries.
+    """Cancel what waits, give up what is unsure, and blank all of one person's deliveries.
 
     The caller has locked the customer, so no claim for them runs. Raises InTheAir while a call to X
     is under way: its worker holds the words, and what becomes of it is known within a minute.
     """
     rows = Delivery.everywhere.filter(
-        workspace_id=erasure.workspace_id, customer_id=erasure.customer_id
+        workspace_id=erasure.whom.workspace_id, customer_id__in=erasure.whom.customer_ids
     )
     found = list(rows.select_for_update(no_key=True).order_by("pk"))
     ids = [delivery.pk for delivery in found]
@@ -59,16 +58,16 @@ def erase_deliveries(erasure: Erasure) -> None:
     erasure.audited["delivery"] = ids
 
 
-def deliveries_to(scope: Scope, customer_id: int) -> dict[str, Any]:
-    """Everything kept of the way of one customer's letters. Four queries."""
-    rows = Delivery.objects.of(scope).filter(customer_id=customer_id).order_by("pk")
+def deliveries_to(whom: Whom) -> dict[str, Any]:
+    """Everything kept of the way of one person's letters. Four queries."""
+    rows = Delivery.objects.of(whom).filter(customer_id__in=whom.customer_ids).order_by("pk")
     rows = rows.select_related("x_account")
     attempts: dict[int, list[Attempt]] = {}
     for attempt in Attempt.objects.filter(delivery__in=rows).order_by("started_at"):
         attempts.setdefault(attempt.delivery_id, []).append(attempt)
     return {
         "deliveries": [_delivery(each, attempts.get(each.pk, [])) for each in rows],
-        "audit_of_deliveries": audited(scope, "delivery", [delivery.pk for delivery in rows]),
+        "audit_of_deliveries": audited(whom, "delivery", [delivery.pk for delivery in rows]),
     }
 
 

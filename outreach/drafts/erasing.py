@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from outreach.customers.erasing.queries import audited
-from outreach.customers.hooks import Erasure
+from outreach.customers.hooks import Erasure, Whom
 from outreach.drafts.models import MOVES, Draft, DraftState, Review, Revision
 from outreach.ground.clock import now
-from outreach.ground.scope import Scope
 from outreach.ground.writes import step
 
 BLANK = {"words": "", "why_person": "", "why_now": "", "what_they_get": ""}
@@ -16,13 +15,13 @@ BLANK = {"words": "", "why_person": "", "why_now": "", "what_they_get": ""}
 
 @step
 def erase_letters(erasure: Erasure) -> None:
-    """Blank the drafts, revisions and reviews of one customer; the digests stay.
+    """Blank the drafts, revisions and reviews of one person; the digests stay.
 
     The customer is locked, and whoever starts a letter or approves one locks them first, so none is
     added meanwhile.
     """
     drafts = Draft.everywhere.filter(
-        workspace_id=erasure.workspace_id, customer_id=erasure.customer_id
+        workspace_id=erasure.whom.workspace_id, customer_id__in=erasure.whom.customer_ids
     )
     locked = list(drafts.select_for_update(no_key=True).order_by("pk"))
     ids = [draft.pk for draft in locked]
@@ -36,20 +35,20 @@ def erase_letters(erasure: Erasure) -> None:
     erasure.audited["draft"] = ids
 
 
-def letters_of(scope: Scope, customer_id: int) -> dict[str, Any]:
-    """Everything kept of one customer's letters before they go on their way. Six queries."""
-    drafts = Draft.objects.of(scope).filter(customer_id=customer_id)
+def letters_of(whom: Whom) -> dict[str, Any]:
+    """Everything kept of one person's letters before they go on their way. Six queries."""
+    drafts = Draft.objects.of(whom).filter(customer_id__in=whom.customer_ids)
     drafts = drafts.select_related("author", "x_account").order_by("pk")
     revisions: dict[int, list[Revision]] = {}
-    for revision in Revision.objects.of(scope).filter(draft__in=drafts).order_by("number"):
+    for revision in Revision.objects.of(whom).filter(draft__in=drafts).order_by("number"):
         revisions.setdefault(revision.draft_id, []).append(revision)
     reviews: dict[int, list[Review]] = {}
-    rows = Review.objects.of(scope).filter(revision__draft__in=drafts)
+    rows = Review.objects.of(whom).filter(revision__draft__in=drafts)
     for review in rows.select_related("reviewer").order_by("decided_at", "pk"):
         reviews.setdefault(review.revision_id, []).append(review)
     return {
         "letters": [_letter(draft, revisions.get(draft.pk, []), reviews) for draft in drafts],
-        "audit_of_letters": audited(scope, "draft", [draft.pk for draft in drafts]),
+        "audit_of_letters": audited(whom, "draft", [draft.pk for draft in drafts]),
     }
 
 

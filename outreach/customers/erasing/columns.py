@@ -20,7 +20,21 @@ PERSONAL: dict[str, tuple[str, ...]] = {
         "attributes",
     ),
     "customers_evidencefile": ("name", "kind", "content"),
+    "customers_heardmessage": ("dm_event_id",),
+    "customers_historyperson": ("x_user_id", "dm_event_id", "text", "handle", "name"),
+    # Where a file has no header, its first row stands in its place.
+    "customers_importmemory": ("columns",),
+    "customers_importpiece": ("content",),
+    "customers_importrefusal": ("cells", "reason"),
+    "customers_importrun": ("file_name", "header", "problem", "shape", "shown", "targets"),
     "customers_permission": ("basis", "place", "evidence"),
+    "customers_seenmutual": ("x_user_id", "handle", "name"),
+    # What somebody typed to find them.
+    "customers_segment": ("name", "query"),
+    "customers_sweep": ("query",),
+    "customers_synceduser": ("x_user_id", "handle", "name"),
+    "customers_synctoask": ("x_user_id", "handle"),
+    "customers_word": ("word",),
     "customers_suppression": ("x_user_id", "handle", "reason"),
     "delivery_attempt": ("request_id", "dm_event_id"),
     "delivery_delivery": ("recipient_x_user_id", "text", "reason", "dm_event_id"),
@@ -39,6 +53,9 @@ PERSONAL: dict[str, tuple[str, ...]] = {
     ),
     "x_activityevent": ("payload",),
 }
+
+# What every kind of long work says of itself.
+_RUN = {"state": "one of five", "done": "a count", "of": "a count", "token": "random"}
 
 # Of nobody who is written to, each with what it is.
 NOT_PERSONAL: dict[str, dict[str, str]] = {
@@ -70,6 +87,52 @@ NOT_PERSONAL: dict[str, dict[str, str]] = {
     "auth_permission": {"name": "unused", "codename": "unused"},
     "customers_erasedperson": {"person_hash": "keyed: what is left of a person"},
     "customers_erasurekey": {"key": "encrypted; the installation's"},
+    "customers_historyrun": {
+        **_RUN,
+        "page_token": "X's name for a page",
+        "problem": "ours, about an account",
+        "waits_for": "ours, about an account",
+    },
+    "customers_importpiece": {"number": "a count"},
+    "customers_importrefusal": {"line": "a count"},
+    "customers_importrun": {
+        **_RUN,
+        "size": "a count",
+        "sha256": "of a file, for whoever has it",
+        "stage": "one of six",
+        "header_line": "a count",
+        "new": "a count",
+        "changed": "a count",
+        "unchanged": "a count",
+        "refused": "a count",
+        "expected": "counts",
+    },
+    "customers_invitation": {
+        "name": "for anybody",
+        "place": "for anybody",
+        "word": "for anybody",
+        "word_folded": "for anybody",
+        "starting_words": "for anybody",
+    },
+    "customers_sweep": {
+        **_RUN,
+        "kind": "one of three",
+        "tag": "what many are called",
+        "found": "a count",
+        "up_to_id": "a row's",
+        "last_id": "a row's",
+    },
+    "customers_syncchoice": {"daily": "one of two"},
+    "customers_synceduser": {"reading": "one of two"},
+    "customers_syncrun": {
+        **_RUN,
+        "kind": "one of four",
+        "next_token": "X's name for a page",
+        "reading": "one of two",
+        "problem": "ours, about an account",
+        "waits_for": "ours, about an account",
+    },
+    "customers_word": {"customer_id": "a row's"},
     "delivery_accountpace": {"closed_reason": "ours, about an account"},
     "delivery_apppace": {"closed_reason": "ours, about an app"},
     "delivery_attempt": {

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from outreach.audit.queries import events_about
 from outreach.customers.erasing import hashes
-from outreach.customers.hooks import known
+from outreach.customers.hooks import Whom, known
 from outreach.customers.models import (
     Customer,
     ErasedPerson,
     EvidenceFile,
+    HeardMessage,
     Permission,
     Relationship,
     Suppression,
 )
-from outreach.customers.queries import of_person
+from outreach.customers.queries import of_person, rows_of
 from outreach.ground.scope import Scope
 from outreach.x.erasing import told_about
 
@@ -37,9 +38,27 @@ def erased_among(workspace_id: int, x_user_ids: Iterable[int]) -> set[int]:
     return _among(workspace_id, x_user_ids, hashes.of_id)
 
 
+def anybody_erased(workspace_id: int) -> bool:
+    """Whether there is anybody to look for. One query."""
+    return ErasedPerson.everywhere.filter(workspace_id=workspace_id).exists()
+
+
 def erased_handles_among(workspace_id: int, handles: Iterable[str]) -> set[str]:
     """Those handles of people who were erased before X was asked who they are."""
     return _among(workspace_id, handles, hashes.of_handle)
+
+
+def living_among(workspace_id: int, people: Iterable[tuple[int, str]]) -> list[int]:
+    """X user ids of those people, as (X user id, handle), whom nobody erased here.
+
+    Whoever was erased by handle, before X was asked, stays erased when X shows that handle: handles
+    seldom change owners, and to be wrong about a stranger does less harm than to bring back whom
+    somebody asked us to forget. Four queries, whatever there is.
+    """
+    by_id = dict(people)
+    erased = erased_among(workspace_id, by_id)
+    handles = erased_handles_among(workspace_id, {handle for handle in by_id.values() if handle})
+    return [each for each, handle in by_id.items() if each not in erased and handle not in handles]
 
 
 def _among(workspace_id: int, people: Iterable[T], of: Callable[[bytes, T], bytes]) -> set[T]:
@@ -72,28 +91,63 @@ def back_again() -> Iterator[tuple[int, int]]:
 # --- everything that is known ----------------------------------------------------------------
 
 
-def known_about(scope: Scope, customer: Customer) -> dict[str, Any]:
+def whom_of(scope: Scope, rows: Sequence[Customer]) -> Whom:
+    """A person by their rows, as other rooms are told of them."""
+    ids = tuple(row.x_user_id for row in rows if row.x_user_id is not None)
+    handles = tuple(dict.fromkeys(row.handle for row in rows))
+    names = [*handles, *(row.name for row in rows), *map(str, ids)]
+    return Whom(
+        workspace_id=scope.workspace_id,
+        customer_ids=tuple(row.pk for row in rows),
+        x_user_ids=ids,
+        handles=handles,
+        names=tuple(dict.fromkeys(filter(None, names))),
+    )
+
+
+def rows_before(whom: Whom) -> set[int]:
+    """Customer ids that a person had: of rows known by handle alone that were folded into theirs.
+
+    Those rows are gone, and what the audit log says of them is about this person.
+    """
+    found: set[int] = set()
+    looked_at: set[int] = set()
+    while left := {*whom.customer_ids, *found} - looked_at:
+        looked_at |= left
+        for _, merged in events_about(whom, "customer", left, verb="customer.merged"):
+            found |= {int(merged["other"]["id"])} if merged else set()
+        for _, folded in events_about(
+            whom, "workspace", [whom.workspace_id], verb="customers.folded"
+        ):
+            found |= {gone for gone, kept in folded["pairs"] if kept in left} if folded else set()
+    return found
+
+
+def known_about(scope: Scope, customer_id: int) -> dict[str, Any]:
     """Everything that is kept about one person, in the words of the product.
 
-    This room's part, what X told, what the audit log says of the customer, and each upper room's
-    part under a name of its own.
+    This room's part, what X told, what the audit log says of the customer, and each other room's
+    part under a name of its own; of rows merged into theirs as well. Raises Customer.DoesNotExist.
     """
+    rows = rows_of(scope, customer_id)
+    whom = whom_of(scope, rows)
     about: dict[str, Any] = {
-        "person": _person(customer),
-        "relationships": [_relationship(each) for each in _relationships(scope, customer)],
-        "permissions": [_permission(each) for each in _permissions(scope, customer)],
-        "suppressions": [_suppression(each) for each in _suppressions(scope, customer)],
-        "told_by_x": list(_told(scope, customer)),
-        "audit": audited(scope, "customer", [customer.pk]),
+        "person": _person(rows[0]),
+        "merged": [_person(row) for row in rows[1:]],
+        "relationships": [_relationship(each) for each in _relationships(whom)],
+        "permissions": [_permission(each) for each in _permissions(whom)],
+        "suppressions": [_suppression(each) for each in _suppressions(scope, rows)],
+        "told_by_x": list(_told(whom)),
+        "audit": audited(scope, "customer", sorted({*whom.customer_ids, *rows_before(whom)})),
     }
-    for part in known.all(scope, customer.pk):
+    for part in known.all(whom):
         about |= part
     return about
 
 
-def lost_with(scope: Scope, customer: Customer) -> Counter[str]:
+def lost_with(scope: Scope, customer_id: int) -> Counter[str]:
     """What erasing a person takes away, counted: letters, permissions, evidence files and so on."""
-    about = known_about(scope, customer)
+    about = known_about(scope, customer_id)
     counts = Counter(
         {name: len(found) for name, found in about.items() if isinstance(found, list) and found}
     )
@@ -128,8 +182,9 @@ def _person(customer: Customer) -> dict[str, Any]:
     }
 
 
-def _relationships(scope: Scope, customer: Customer) -> Iterator[Relationship]:
-    rows = Relationship.objects.of(scope).filter(customer=customer).select_related("x_account")
+def _relationships(whom: Whom) -> Iterator[Relationship]:
+    rows = Relationship.objects.of(whom).filter(customer__in=whom.customer_ids)
+    rows = rows.select_related("x_account")
     yield from rows.order_by("pk")
 
 
@@ -146,19 +201,21 @@ def _relationship(relationship: Relationship) -> dict[str, Any]:
     }
 
 
-def _permissions(scope: Scope, customer: Customer) -> Iterator[Permission]:
-    rows = Permission.objects.of(scope).filter(customer=customer)
-    rows = rows.select_related("recorded_by", "withdrawn_by", "evidence_file")
+def _permissions(whom: Whom) -> Iterator[Permission]:
+    rows = Permission.objects.of(whom).filter(customer__in=whom.customer_ids)
+    rows = rows.select_related("recorded_by", "withdrawn_by", "evidence_file", "message")
     yield from rows.order_by("given_at", "pk")
 
 
 def _permission(permission: Permission) -> dict[str, Any]:
     file: EvidenceFile | None = getattr(permission, "evidence_file", None)
+    message: HeardMessage | None = getattr(permission, "message", None)
     return {
         "basis": permission.get_basis_display(),
         "given_at": permission.given_at.isoformat(),
         "place": permission.place,
         "evidence": permission.evidence,
+        "dm": str(message.dm_event_id) if message else None,
         "file": {
             "name": file.name,
             "kind": file.kind,
@@ -173,9 +230,11 @@ def _permission(permission: Permission) -> dict[str, Any]:
     }
 
 
-def _suppressions(scope: Scope, customer: Customer) -> Iterator[Suppression]:
-    rows = Suppression.objects.of(scope).filter(of_person(customer)).select_related("recorded_by")
-    yield from rows
+def _suppressions(scope: Scope, rows: Sequence[Customer]) -> Iterator[Suppression]:
+    theirs = of_person(rows[0])
+    for row in rows[1:]:
+        theirs |= of_person(row)
+    yield from Suppression.objects.of(scope).filter(theirs).select_related("recorded_by")
 
 
 def _suppression(suppression: Suppression) -> dict[str, Any]:
@@ -188,15 +247,14 @@ def _suppression(suppression: Suppression) -> dict[str, Any]:
     }
 
 
-def _told(scope: Scope, customer: Customer) -> Iterator[dict[str, Any]]:
-    if customer.x_user_id is None:
-        return
-    for event in told_about(scope, customer.x_user_id):
-        yield {
-            "what": event.kind,
-            "received_at": event.received_at.isoformat(),
-            "said": event.payload,
-        }
+def _told(whom: Whom) -> Iterator[dict[str, Any]]:
+    for x_user_id in whom.x_user_ids:
+        for event in told_about(whom, x_user_id):
+            yield {
+                "what": event.kind,
+                "received_at": event.received_at.isoformat(),
+                "said": event.payload,
+            }
 
 
 def _iso(moment: Any) -> str | None:

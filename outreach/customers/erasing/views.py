@@ -25,6 +25,11 @@ WORDS = {
     "evidence_files": ("evidence file", "evidence files"),
     "relationships": ("relationship with an account", "relationships with accounts"),
     "suppressions": ("stop, which the erasure takes the place of", "stops"),
+    "merged": ("row that was merged into theirs", "rows that were merged into theirs"),
+    "opted_in": ("accepted invitation", "accepted invitations"),
+    "follows": ("change of who follows whom", "changes of who follows whom"),
+    "segments": ("segment that names them", "segments that name them"),
+    "left_out_of_files": ("row of a file that was left out", "rows of files that were left out"),
     "told_by_x": ("thing that X told about them", "things that X told about them"),
 }
 
@@ -35,15 +40,17 @@ def erase(request: MemberRequest, customer_id: int) -> HttpResponse:
     """Ask once, naming what will be lost; then erase."""
     member = request.member
     try:
-        customer = Customer.objects.of(member).get(pk=customer_id)
         if request.method != "POST":
-            return _ask(request, customer)
-        actions.erase(member, customer_id)
+            return _ask(request, customer_id)
+        gone = actions.erase(member, customer_id)
     except Customer.DoesNotExist:
         raise Http404(NOBODY) from None
     except InTheAir as refused:
-        return _ask(request, customer, str(refused))
-    messages.success(request, "The person is erased, and is never written to again.")
+        return _ask(request, customer_id, str(refused))
+    words = "The person is erased, and is never written to again."
+    if gone["segments"]:
+        words += f" {_counted('segments', gone['segments'])} went as well."
+    messages.success(request, words)
     return redirect("customers:list", slug=member.workspace.slug)
 
 
@@ -62,17 +69,17 @@ def download(request: MemberRequest, customer_id: int) -> HttpResponse:
     return response
 
 
-def _ask(request: MemberRequest, customer: Customer, refused: str = "") -> HttpResponse:
+def _ask(request: MemberRequest, customer_id: int, refused: str = "") -> HttpResponse:
     member = request.member
-    counts = lost_with(member, customer)
-    lost = [
-        f"{counts[name]:,} {words[0] if counts[name] == 1 else words[1]}"
-        for name, words in WORDS.items()
-        if counts[name]
-    ]
+    counts = lost_with(member, customer_id)
     page = {
-        "person": queries.person(member, customer.pk, member.workspace),
-        "lost": lost,
+        "person": queries.person(member, customer_id, member.workspace),
+        "lost": [_counted(name, counts[name]) for name in WORDS if counts[name]],
         "refused": refused,
     }
     return render(request, "customers/erasing/erase.html", page, status=409 if refused else 200)
+
+
+def _counted(name: str, count: int) -> str:
+    one, many = WORDS[name]
+    return f"{count:,} {one if count == 1 else many}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -24,7 +25,7 @@ _HEARD = """
         WHERE c.workspace_id = %(workspace)s AND c.id IN (
             SELECT unnest(ARRAY[them.id, them.merged_into_id]) FROM customers_customer them
             WHERE them.workspace_id = %(workspace)s AND them.{known_by} = %(who)s
-        )
+        ) AND c.erased_at IS NULL
         ORDER BY c.id FOR NO KEY UPDATE
     )
 """
@@ -38,8 +39,39 @@ def written_step(workspace_id: int, customer_id: int, at: datetime) -> None:
 
 @step
 def answered_step(workspace_id: int, x_user_id: int, at: datetime) -> None:
-    """Somebody wrote to us; who is no customer is nobody here. Locks the customer."""
+    """Somebody wrote to us; who is no customer is nobody here. Locks the customer.
+
+    Told late, or twice, it never moves the time back.
+    """
     _heard("last_answered_at", "x_user_id", workspace_id, x_user_id, at)
+
+
+_ANSWERED = """
+    UPDATE customers_customer customer
+    SET last_answered_at = greatest(customer.last_answered_at, heard.at)
+    FROM (
+        SELECT rows.id, max(said.at) AS at
+        FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS said (x_user_id, at)
+        JOIN customers_customer them
+            ON them.workspace_id = %(workspace)s AND them.x_user_id = said.x_user_id
+        CROSS JOIN LATERAL unnest(ARRAY[them.id, them.merged_into_id]) AS rows (id)
+        GROUP BY rows.id
+    ) heard
+    WHERE customer.id = heard.id AND customer.erased_at IS NULL
+"""
+
+
+@step
+def answered_many_step(workspace_id: int, answered: Iterable[tuple[int, datetime]]) -> None:
+    """The same of many, as (X user id, when they last wrote); their rows are locked already."""
+    said = list(answered)
+    values: dict[str, Any] = {
+        "workspace": workspace_id,
+        "ids": [x_user_id for x_user_id, _ in said],
+        "times": [at for _, at in said],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ANSWERED, values)
 
 
 def _heard(column: str, known_by: str, workspace_id: int, who: int, at: datetime) -> None:
@@ -83,13 +115,13 @@ def remove_segment(member: Member, segment_id: int) -> Segment:
 _TAG = """
     UPDATE customers_customer SET tags = tags || ARRAY[%(tag)s]::varchar[]
     WHERE id IN (SELECT id FROM customers_customer WHERE workspace_id = %(workspace)s
-        AND id = ANY(%(ids)s) AND merged_into_id IS NULL
+        AND id = ANY(%(ids)s) AND merged_into_id IS NULL AND erased_at IS NULL
         AND NOT tags @> ARRAY[%(tag)s]::varchar[] ORDER BY id FOR NO KEY UPDATE)
 """
 _UNTAG = """
     UPDATE customers_customer SET tags = array_remove(tags, %(tag)s::varchar)
     WHERE id IN (SELECT id FROM customers_customer WHERE workspace_id = %(workspace)s
-        AND id = ANY(%(ids)s) AND tags @> ARRAY[%(tag)s]::varchar[]
+        AND id = ANY(%(ids)s) AND merged_into_id IS NULL AND tags @> ARRAY[%(tag)s]::varchar[]
         ORDER BY id FOR NO KEY UPDATE)
 """
 

@@ -14,7 +14,14 @@ from outreach.audit.actions import record
 from outreach.customers.actions import suppress_step
 from outreach.customers.finding.errors import CannotMerge
 from outreach.customers.hooks import merged
-from outreach.customers.models import Customer, Permission, Relationship, Suppression
+from outreach.customers.models import (
+    Customer,
+    FollowChange,
+    OptIn,
+    Permission,
+    Relationship,
+    Suppression,
+)
 from outreach.customers.queries import of_person
 
 
@@ -56,7 +63,7 @@ def merge(workspace_id: int, kept_id: int, other_id: int, *, actor_id: int | Non
 def _lock(workspace_id: int, kept_id: int, other_id: int) -> tuple[Customer, Customer]:
     """Both rows, locked in one order whoever asks."""
     rows = Customer.everywhere.select_for_update(no_key=True, of=("self",)).filter(
-        workspace_id=workspace_id, pk__in={kept_id, other_id}
+        workspace_id=workspace_id, pk__in={kept_id, other_id}, erased_at__isnull=True
     )
     found = {row.pk: row for row in rows.order_by("pk")}
     if kept_id not in found or other_id not in found:
@@ -77,7 +84,13 @@ def _refuse(kept: Customer, other: Customer) -> None:
 
 
 def _move(kept: Customer, other: Customer, *, stays: bool) -> None:
+    # With a permission goes the message that gave it, and its evidence.
     Permission.everywhere.filter(customer=other).update(customer=kept)
+    FollowChange.everywhere.filter(customer=other).update(customer=kept)
+    accepted = OptIn.everywhere.filter(customer=kept).values("invitation")
+    # One person accepts an invitation once.
+    OptIn.everywhere.filter(customer=other, invitation__in=accepted).delete()
+    OptIn.everywhere.filter(customer=other).update(customer=kept)
     Customer.everywhere.filter(merged_into=other).update(merged_into=kept)
     if not stays:
         # What X says of a row that stays is about its own X user, and stays with it.

@@ -108,8 +108,8 @@ _COLUMN = {"written": "last_written_at", "answered": "last_answered_at"}
 
 
 def tests_of(criteria: Criteria, terms: Sequence[str], moment: datetime) -> list[Test]:
-    """Every condition on a candidate, cheap ones first."""
-    tests = [Test("merged", Sql("c.merged_into_id IS NULL"))]
+    """Every condition on a candidate, cheap ones first. Merged and erased rows are nobody."""
+    tests = [Test("speaks", Sql("c.merged_into_id IS NULL AND c.erased_at IS NULL"))]
     for name, column in _COLUMN.items():
         value = getattr(criteria, name)
         if value:
@@ -154,14 +154,15 @@ def by_name(scope: Scope) -> Way:
         "name",
         "c.name AS k, c.id",
         Sql(
-            "customers_customer c WHERE c.workspace_id = %s AND c.merged_into_id IS NULL",
+            "customers_customer c WHERE c.workspace_id = %s AND c.merged_into_id IS NULL "
+            "AND c.erased_at IS NULL",
             (scope.workspace_id,),
         ),
         k="c.name",
         id="c.id",
         kind=str,
         descending=False,
-        covers=frozenset({"merged"}),
+        covers=frozenset({"speaks"}),
     )
 
 
@@ -194,7 +195,7 @@ def by_word(scope: Scope, term: str, number: int) -> Way:
         id="w.customer_id",
         kind=str,
         descending=False,
-        covers=frozenset({"merged", f"term:{number}"}),
+        covers=frozenset({"speaks", f"term:{number}"}),
     )
 
 
@@ -213,7 +214,7 @@ def ways_of(scope: Scope, criteria: Criteria, terms: Sequence[str], moment: date
                 ),
                 k="w.customer_id",
                 id="w.customer_id",
-                covers=frozenset({"merged", f"tag:{tag}"}),
+                covers=frozenset({"speaks", f"tag:{tag}"}),
             )
         )
     for name, column in _COLUMN.items():

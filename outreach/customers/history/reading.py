@@ -19,6 +19,7 @@ from django.db.models import F
 
 from outreach.audit.actions import record
 from outreach.customers.actions import suppress_step
+from outreach.customers.finding.actions import answered_many_step, answered_step
 from outreach.customers.hooks import reads_as_stop
 from outreach.customers.invitations.hearing import place_of, stop_reason
 from outreach.customers.models import Customer, HistoryPerson, HistoryRun, Suppression
@@ -76,7 +77,9 @@ _FOUND = """
 # suppressed, nor a message that gave one already, nor whoever was heard that day or later.
 _PERMIT = """
     WITH due AS (
-        SELECT customer.id AS customer_id, person.dm_event_id, person.text, person.written_at
+        SELECT DISTINCT ON (coalesce(customer.merged_into_id, customer.id))
+            coalesce(customer.merged_into_id, customer.id) AS customer_id,
+            person.dm_event_id, person.text, person.written_at
         FROM customers_historyperson person
         JOIN customers_customer customer ON customer.workspace_id = person.workspace_id
             AND customer.x_user_id = person.x_user_id
@@ -89,9 +92,11 @@ _PERMIT = """
                     AND heard.dm_event_id = person.dm_event_id)
             AND NOT EXISTS (SELECT 1 FROM customers_permission given
                 JOIN customers_heardmessage heard ON heard.permission_id = given.id
-                WHERE given.customer_id = customer.id AND given.basis = 'wrote_to_us'
+                WHERE given.customer_id = coalesce(customer.merged_into_id, customer.id)
+                    AND given.basis = 'wrote_to_us'
                     AND given.withdrawn_at IS NULL AND given.given_at
                         >= date_trunc('day', person.written_at, 'UTC'))
+        ORDER BY coalesce(customer.merged_into_id, customer.id), person.written_at DESC
     ), made AS (
         INSERT INTO customers_permission
             (workspace_id, customer_id, basis, given_at, place, evidence)
@@ -224,9 +229,14 @@ def _suppress(account: XAccount, person: _Found) -> None:
     assert person.stopped_at is not None
     reason = stop_reason(account, person.stopped_at)
     suppress_step(account.workspace_id, person.x_user_id, reason, actor_id=None)
+    last = max(filter(None, (person.stopped_at, person.written_at)))
+    answered_step(account.workspace_id, person.x_user_id, last)
 
 
 def _store_page(run: HistoryRun, *, found: list[_Found], over: bool) -> dict[str, Any]:
+    # An erasure holds the run, so whoever is being erased is erased by now, or in these rows then.
+    welcome_here = not_erased(run.workspace_id, [each.x_user_id for each in found])
+    found = [each for each in found if each.x_user_id in welcome_here]
     values: dict[str, Any] = {
         "workspace": run.workspace_id,
         "run": run.pk,
@@ -317,6 +327,11 @@ def _merge(run: HistoryRun, token: uuid.UUID) -> None:
         "workspace": run.workspace_id,
         "place": place_of(run.x_account),
     }
+    wrote = people.filter(x_user_id__in=welcomed.customers)
+    answered_many_step(
+        run.workspace_id,
+        [(each, at) for each, at in wrote.values_list("x_user_id", "written_at") if at is not None],
+    )
     with connection.cursor() as cursor:
         cursor.execute(_PERMIT, values)
         permitted = int(cursor.rowcount)

@@ -24,6 +24,7 @@ from outreach.ground.writes import engine_action, step
 
 MOST_OPEN = 5
 _MOST_REMEMBERED = 1_000
+CUT_SHORT = "Somebody was erased meanwhile, who may be in the file. Upload it again."
 
 
 class NotNow(Exception):  # noqa: N818  says what happened
@@ -154,7 +155,7 @@ def export(member: Member) -> list[str]:
         target_id=member.workspace_id,
         workspace_id=member.workspace_id,
         actor_id=member.user_id,
-        details={"customers": Customer.objects.of(member).count()},
+        details={"customers": Customer.objects.speaking(member).count()},
     )
     return keys
 
@@ -173,15 +174,13 @@ def give_up(workspace: Workspace, run_id: int) -> None:
 def forget_step(workspace_id: int, words: Iterable[str]) -> None:
     """Part of erasing somebody: what is kept of files that may hold them goes.
 
-    Files that nobody confirmed yet are cancelled, since what is packed cannot be searched; of
-    rows that were left out those go in which one of `words` stands (handle, name, X user id). A
-    file that a worker has just now ends after its step, unless it is writing.
+    Files that were not written yet are cancelled, since what is packed cannot be searched; of rows
+    that were left out those go in which one of `words` stands (handle, name, X user id). A step
+    that is under way is waited for, so call it before a customer is locked, or hold the runs.
     """
     rows = ImportRun.everywhere.filter(workspace_id=workspace_id)
-    runs.ask_to_cancel(rows)
-    for run in rows.filter(state=RunState.CANCELLED).exclude(stage=ImportStage.ENDED):
-        ImportRun.everywhere.filter(pk=run.pk).update(stage=ImportStage.ENDED)
-        running.clear(run.pk)
+    for run_id in runs.cancel_at_once(rows, problem=CUT_SHORT, stage=ImportStage.ENDED):
+        running.clear(run_id)
     staging.forget_refusals(workspace_id, [word for word in words if word])
 
 

@@ -12,7 +12,11 @@ from typing import Any
 
 from django.db import connection
 
-from outreach.customers.erasing.queries import erased_among
+from outreach.customers.erasing.queries import (
+    anybody_erased,
+    erased_among,
+    erased_handles_among,
+)
 from outreach.customers.imports.staging import MEMORY, execute, execute_of, table_of
 from outreach.ground.writes import step
 
@@ -31,21 +35,25 @@ class Counts:
 
 # By X user id; else by handle, whatever its case. A row that names an id only takes a customer
 # without one by handle: of two people the id decides. A row without an id means whoever has the
-# handle, and rather somebody whom X was asked about.
+# handle, and rather somebody whom X was asked about. What is said of a row that was merged is said
+# of the one that speaks for it; whoever was erased is found by nothing.
 FIND = """
     CREATE TEMPORARY TABLE import_found ON COMMIT DROP AS
     WITH by_id AS MATERIALIZED (
-        SELECT staged.line, customer.id AS customer_id, true AS known
+        SELECT staged.line, coalesce(customer.merged_into_id, customer.id) AS customer_id,
+            true AS known
         FROM {staged} staged JOIN customers_customer customer
             ON customer.workspace_id = %(workspace)s AND customer.x_user_id = staged.x_user_id
         WHERE staged.x_user_id IS NOT NULL
     )
     SELECT * FROM by_id
-    UNION ALL
-    SELECT staged.line, customer.id, customer.x_user_id IS NOT NULL
+    UNION
+    SELECT staged.line, coalesce(customer.merged_into_id, customer.id),
+        customer.x_user_id IS NOT NULL
     FROM {staged} staged JOIN customers_customer customer
         ON customer.workspace_id = %(workspace)s AND lower(customer.handle) = staged.key
     WHERE (staged.x_user_id IS NULL OR customer.x_user_id IS NULL)
+        AND customer.erased_at IS NULL
         AND NOT EXISTS (SELECT FROM by_id WHERE by_id.line = staged.line)
 """
 RANK = """
@@ -87,11 +95,11 @@ NAMELESS = """
 """
 ERASED = """
     SELECT line, 'This person was erased here and does not come back by a file.' AS reason
-    FROM {staged} WHERE x_user_id = ANY(%(erased)s)
+    FROM {staged} WHERE line = ANY(%(erased)s)
 """
 NEWCOMERS = """
-    SELECT x_user_id FROM {staged} staged WHERE x_user_id IS NOT NULL
-        AND NOT EXISTS (SELECT FROM import_found found WHERE found.line = staged.line)
+    SELECT line, x_user_id, key FROM {staged} staged
+    WHERE NOT EXISTS (SELECT FROM import_found found WHERE found.line = staged.line)
 """
 REFUSE = """
     WITH told AS (TELL), gone AS (
@@ -177,10 +185,14 @@ def execute_on(cursor: Any, run_id: int, statement: str, **values: Any) -> None:
 
 
 def _erased(run_id: int, workspace_id: int) -> list[int]:
-    """X user ids of staged newcomers who were erased here."""
+    """Lines of staged newcomers who were erased here, by X user id or by handle."""
     erased: list[int] = []
+    if not anybody_erased(workspace_id):
+        return erased
     with connection.cursor() as cursor:
         execute_on(cursor, run_id, NEWCOMERS)
         while rows := cursor.fetchmany(10_000):
-            erased += erased_among(workspace_id, [row[0] for row in rows])
+            ids = erased_among(workspace_id, [x_user_id for _, x_user_id, _ in rows if x_user_id])
+            keys = erased_handles_among(workspace_id, [key for _, _, key in rows if key])
+            erased += [line for line, x_user_id, key in rows if x_user_id in ids or key in keys]
     return erased

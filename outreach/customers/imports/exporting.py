@@ -20,7 +20,7 @@ PAGE = 2_000
 
 _KEYS = """
     SELECT DISTINCT jsonb_object_keys(attributes) AS key FROM customers_customer
-    WHERE workspace_id = %(workspace)s ORDER BY key
+    WHERE workspace_id = %(workspace)s AND merged_into_id IS NULL ORDER BY key
 """
 _ROWS = """
     SELECT customer.id, customer.handle, customer.x_user_id, customer.name, customer.first_name,
@@ -29,7 +29,9 @@ _ROWS = """
         ARRAY(SELECT coalesce(customer.attributes ->> key, '')
             FROM unnest(%(keys)s::text[]) WITH ORDINALITY AS asked(key, place) ORDER BY place)
     FROM (SELECT * FROM customers_customer
-        WHERE workspace_id = %(workspace)s AND id > %(after)s ORDER BY id LIMIT %(page)s) customer
+        WHERE workspace_id = %(workspace)s AND id > %(after)s
+            AND merged_into_id IS NULL AND erased_at IS NULL
+        ORDER BY id LIMIT %(page)s) customer
     LEFT JOIN LATERAL (SELECT * FROM customers_permission permission
         WHERE permission.customer_id = customer.id AND permission.withdrawn_at IS NULL
         ORDER BY given_at DESC LIMIT 1) permission ON true
@@ -51,7 +53,10 @@ def keys_of(member: Member) -> list[str]:
 
 
 def lines(member: Member, keys: Sequence[str]) -> Iterator[str]:
-    """Every customer as a line of CSV, formulas defused, in pages by id: memory stays flat."""
+    """Every customer as a line of CSV, formulas defused, in pages by id: memory stays flat.
+
+    A row that was merged into another has no line of its own: the other one's speaks for it.
+    """
     write = csv.writer(Echo()).writerow
     yield write([*HEADER, *(ATTRIBUTE + " " + key for key in keys)])
     after = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from outreach.customers.actions import suppress_step
 from outreach.customers.imports.comparing import execute_on
@@ -25,10 +25,14 @@ INSERT = """
     FROM {staged} staged
     WHERE NOT EXISTS (SELECT FROM import_found found WHERE found.line = staged.line)
 """
-# In the order of their ids, as whoever else locks several does.
+# In the order of their ids, as whoever else locks several does. Whoever was erased or merged since
+# they were compared is somebody else now.
 LOCK = """
-    SELECT FROM customers_customer
-    WHERE id IN (SELECT customer_id FROM import_changes) ORDER BY id FOR NO KEY UPDATE
+    SELECT count(*) FROM (
+        SELECT erased_at, merged_into_id FROM customers_customer
+        WHERE id IN (SELECT customer_id FROM import_changes) ORDER BY id FOR NO KEY UPDATE
+    ) locked
+    WHERE erased_at IS NOT NULL OR merged_into_id IS NOT NULL
 """
 UPDATE = """
     UPDATE customers_customer customer SET
@@ -83,16 +87,24 @@ STOP_NEW = """
 def merge(run_id: int, workspace_id: int, actor_id: int | None) -> int:
     """Write what `compare` found, in the same transaction as that. Returns how many it stopped.
 
-    Raises IntegrityError where somebody else made one of the newcomers meanwhile.
+    Raises IntegrityError where somebody else made one of the newcomers meanwhile, or erased or
+    merged one of those who change.
     """
     values: dict[str, Any] = {"workspace": workspace_id, "actor": actor_id}
     execute_of(run_id, INSERT, **values)
-    execute_of(run_id, LOCK, **values)
+    _lock(run_id)
     stops = _stops(run_id, values)
     execute_of(run_id, UPDATE, **values)
     execute_of(run_id, PERMIT, **values)
     _suppress(stops, values)
     return len(stops)
+
+
+def _lock(run_id: int) -> None:
+    with connection.cursor() as cursor:
+        execute_on(cursor, run_id, LOCK)
+        if cursor.fetchone()[0]:
+            raise IntegrityError("a customer was erased or merged meanwhile")
 
 
 def _stops(run_id: int, values: dict[str, Any]) -> list[tuple[int | None, str, str, bool]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -143,15 +144,37 @@ def fill_refusals(run_id: int, rows: Sequence[tuple[int, list[str]]]) -> None:
     execute(FILL, {"run": run_id, "lines": lines, "cells": cells})
 
 
-FORGET = """
-    DELETE FROM customers_importrefusal
+NAMING = """
+    FROM customers_importrefusal refusal
     WHERE workspace_id = %(workspace)s AND EXISTS (
         SELECT FROM unnest(%(words)s::text[]) word
-        WHERE position(lower(word) IN lower(array_to_string(cells, ' ') || ' ' || reason)) > 0)
+        WHERE array_to_string(cells, ' ') || ' ' || reason ~* ('(^|\\W)' || word || '($|\\W)'))
 """
+
+
+def refusals_naming(workspace_id: int, words: Sequence[str]) -> list[dict[str, Any]]:
+    """The refused rows of a workspace in which one of these words stands, whole, in any case.
+
+    One query.
+    """
+    statement = f"""
+        SELECT (SELECT file_name FROM customers_importrun run WHERE run.id = refusal.run_id),
+            line, reason, cells {NAMING} ORDER BY id
+    """  # noqa: S608  only its own parts
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement, {"workspace": workspace_id, "words": [re.escape(word) for word in words]}
+        )
+        return [
+            {"file": name, "line": line, "why": reason, "cells": cells}
+            for name, line, reason, cells in cursor.fetchall()
+        ]
 
 
 @step
 def forget_refusals(workspace_id: int, words: Sequence[str]) -> None:
-    """Remove the refused rows of a workspace in which one of these words stands, in any case."""
-    execute(FORGET, {"workspace": workspace_id, "words": list(words)})
+    """Remove the refused rows of a workspace in which one of these words stands, whole."""
+    execute(
+        f"DELETE {NAMING}",
+        {"workspace": workspace_id, "words": [re.escape(word) for word in words]},
+    )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from outreach.audit.actions import record
 from outreach.customers.actions import suppress_step
+from outreach.customers.finding.actions import answered_step
 from outreach.customers.hooks import OptedIn, opted_in, reads_as_stop
 from outreach.customers.invitations.words import first_word
 from outreach.customers.models import (
@@ -37,6 +38,8 @@ def heard_message(event: ActivityEvent) -> None:
     for message in received_dms_of(event):
         if message.recipient_id == account.x_user_id != message.sender_id:
             _hear(account, message)
+            # Whatever they said, and whoever became a customer by it.
+            answered_step(account.workspace_id, message.sender_id, message.created_at)
 
 
 def stop_reason(account: XAccount, at: datetime) -> str:

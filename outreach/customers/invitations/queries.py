@@ -82,7 +82,13 @@ def they_follow(
     )
     rows = (
         Relationship.objects.of(member)
-        .filter(~Exists(stopped), followed_by=True, following=False, reachable=True)
+        .filter(
+            ~Exists(stopped),
+            followed_by=True,
+            following=False,
+            reachable=True,
+            customer__merged_into__isnull=True,
+        )
         .select_related("customer", "x_account")
     )
     page = keyset(rows, by="id", older=older, newer=newer, size=50)

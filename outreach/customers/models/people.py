@@ -25,6 +25,10 @@ class Customers(ScopedManager["Customer"]):
         """The workspace's customers."""
         return super().of(scope).filter(erased_at__isnull=True)
 
+    def speaking(self, scope: Scope) -> models.QuerySet[Customer, Customer]:
+        """The same without rows that were merged into another: one row a person."""
+        return self.of(scope).filter(merged_into__isnull=True)
+
     def with_erased(self, scope: Scope) -> models.QuerySet[Customer, Customer]:
         """The same with those who were erased: for pages that speak of letters to them."""
         return super().of(scope)
@@ -89,6 +93,9 @@ class Customer(WorkspaceRow):
                     time_zone="",
                     tags=[],
                     attributes={},
+                    last_written_at__isnull=True,
+                    last_answered_at__isnull=True,
+                    not_found_at__isnull=True,
                 ),
                 name="erased_customer_is_empty",
             ),
@@ -96,7 +103,7 @@ class Customer(WorkspaceRow):
         indexes = [
             models.Index(
                 fields=["workspace", "name", "id"],
-                condition=models.Q(merged_into__isnull=True),
+                condition=models.Q(merged_into__isnull=True, erased_at__isnull=True),
                 name="customer_named",
             ),
             models.Index(

@@ -193,7 +193,7 @@ def forget_old() -> int:
 def forget_person(workspace_id: int, x_user_id: int | None, handle: str) -> None:
     """Nothing that a sync holds names this person any more: for their erasure."""
     runs = SyncRun.everywhere.filter(workspace_id=workspace_id, state__in=OPEN)
-    who = Q(handle__iexact=handle)
+    who = Q(handle__iexact=handle) & ~Q(handle="")
     if x_user_id is not None:
         who |= Q(x_user_id=x_user_id)
     for held in (SyncedUser, SyncToAsk):

@@ -6,13 +6,14 @@ from typing import Any
 
 from django.db import connection
 
+from outreach.customers.erasing.queries import living_among
 from outreach.customers.models import SeenMutual, SyncRun
 from outreach.customers.sync import handles, relationships
 from outreach.ground.writes import step
 
 # `mutuals` is SQL for rows of (x_user_id, handle, name, accepts_dms, seen_at).
 NOT_YET = """
-    SELECT mutual.x_user_id FROM {mutuals} mutual
+    SELECT mutual.x_user_id, mutual.handle FROM {mutuals} mutual
     WHERE NOT EXISTS (
         SELECT FROM customers_customer customer
         WHERE customer.workspace_id = %(workspace)s AND customer.x_user_id = mutual.x_user_id)
@@ -48,11 +49,13 @@ TOLD = """
 
 
 def strangers(mutuals: str, workspace_id: int) -> list[int]:
-    """X user ids of those in `mutuals` who are no customers and were not erased here."""
+    """X user ids of those in `mutuals` who are no customers and were not erased here.
+
+    A row that was merged into another is a customer: nobody is adopted twice.
+    """
     with connection.cursor() as cursor:
         cursor.execute(NOT_YET.format(mutuals=mutuals), {"workspace": workspace_id})
-        found = [x_user_id for (x_user_id,) in cursor.fetchall()]
-    return list(handles.without_the_erased(workspace_id, found))
+        return living_among(workspace_id, cursor.fetchall())
 
 
 @step
@@ -81,8 +84,7 @@ def adopt_seen(run: SyncRun) -> int:
     relationships.take_over_alone(run.x_account_id)
     handles.resolve(ASIDE, values, run.workspace_id)
     rows = SeenMutual.everywhere.filter(x_account_id=run.x_account_id)
-    user_ids = list(rows.values_list("x_user_id", flat=True))
-    welcome = list(handles.without_the_erased(run.workspace_id, user_ids))
+    welcome = living_among(run.workspace_id, rows.values_list("x_user_id", "handle"))
     adopted = adopt(ASIDE, welcome, values)
     relationships.store(
         TOLD,

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import connection
 
-from outreach.audit.actions import record
+from outreach.audit.actions import erase_details, record
 from outreach.customers.erasing.queries import erased_among
 from outreach.customers.hooks import suppressed
 from outreach.customers.models import Suppression
@@ -28,7 +28,8 @@ POSSIBLE = "^[A-Za-z0-9_]{1,15}$"
 # Handles without an id whose time to ask has come, each once; customers first, the oldest first.
 DUE = """
     SELECT handle, 0 AS place, id FROM customers_customer
-    WHERE workspace_id = %(workspace)s AND x_user_id IS NULL AND handle ~ %(possible)s
+    WHERE workspace_id = %(workspace)s AND x_user_id IS NULL AND erased_at IS NULL
+        AND handle ~ %(possible)s
         AND (not_found_at IS NULL OR not_found_at < %(before)s)
     UNION ALL
     SELECT handle, 1, id FROM customers_suppression stop
@@ -40,14 +41,16 @@ DUE = """
                 AND lower(bare.handle) = lower(stop.handle))
 """
 
-# Where several users showed the same handle one after the other, the last has it.
+# Where several users showed the same handle one after the other, the last has it. Where that user's
+# row was merged into another, the other one speaks for them.
 BARE = """
-    SELECT DISTINCT ON (bare.id) bare.id, shown.x_user_id, shown.handle, shown.name, owner.id
+    SELECT DISTINCT ON (bare.id) bare.id, shown.x_user_id, shown.handle, shown.name,
+        coalesce(owner.merged_into_id, owner.id)
     FROM customers_customer bare
     JOIN {shown} shown ON lower(shown.handle) = lower(bare.handle)
     LEFT JOIN customers_customer owner
         ON owner.workspace_id = bare.workspace_id AND owner.x_user_id = shown.x_user_id
-    WHERE bare.workspace_id = %(workspace)s AND bare.x_user_id IS NULL
+    WHERE bare.workspace_id = %(workspace)s AND bare.x_user_id IS NULL AND bare.erased_at IS NULL
     ORDER BY bare.id, shown.seen_at DESC
 """
 
@@ -80,7 +83,9 @@ FOLD = (
         tags = ARRAY(SELECT DISTINCT unnest(kept.tags || gone.tags) ORDER BY 1),
         attributes = gone.attributes || kept.attributes,
         first_name = coalesce(nullif(kept.first_name, ''), gone.first_name),
-        time_zone = coalesce(nullif(kept.time_zone, ''), gone.time_zone)
+        time_zone = coalesce(nullif(kept.time_zone, ''), gone.time_zone),
+        last_written_at = greatest(kept.last_written_at, gone.last_written_at),
+        last_answered_at = greatest(kept.last_answered_at, gone.last_answered_at)
     FROM unnest(%(gone)s::bigint[], %(kept)s::bigint[]) AS pair (gone, kept)
     JOIN customers_customer gone ON gone.id = pair.gone
     WHERE kept.id = pair.kept
@@ -90,10 +95,44 @@ FOLD = (
     FROM unnest(%(gone)s::bigint[], %(kept)s::bigint[]) AS pair (gone, kept)
     WHERE permission.customer_id = pair.gone
     """,
+    """
+    UPDATE customers_followchange change SET customer_id = pair.kept
+    FROM unnest(%(gone)s::bigint[], %(kept)s::bigint[]) AS pair (gone, kept)
+    WHERE change.customer_id = pair.gone
+    """,
+    """
+    UPDATE customers_optin opt_in SET customer_id = pair.kept
+    FROM unnest(%(gone)s::bigint[], %(kept)s::bigint[]) AS pair (gone, kept)
+    WHERE opt_in.customer_id = pair.gone AND NOT EXISTS (
+        SELECT FROM customers_optin other
+        WHERE other.invitation_id = opt_in.invitation_id AND other.customer_id = pair.kept)
+    """,
+    """
+    UPDATE customers_relationship known SET customer_id = pair.kept
+    FROM unnest(%(gone)s::bigint[], %(kept)s::bigint[]) AS pair (gone, kept)
+    WHERE known.customer_id = pair.gone AND NOT EXISTS (
+        SELECT FROM customers_relationship other
+        WHERE other.x_account_id = known.x_account_id AND other.customer_id = pair.kept)
+    """,
 )
+# Whatever still points at a row that goes, and then the row.
 REMOVE = (
+    """
+    DELETE FROM customers_heardmessage heard USING customers_permission permission
+    WHERE permission.id = heard.permission_id AND permission.customer_id = ANY(%(ids)s)
+    """,
+    """
+    DELETE FROM customers_evidencefile file USING customers_permission permission
+    WHERE permission.id = file.permission_id AND permission.customer_id = ANY(%(ids)s)
+    """,
+    "DELETE FROM customers_relationship WHERE customer_id = ANY(%(ids)s)",
+    "DELETE FROM customers_followchange WHERE customer_id = ANY(%(ids)s)",
+    "DELETE FROM customers_optin WHERE customer_id = ANY(%(ids)s)",
     "DELETE FROM customers_permission WHERE customer_id = ANY(%(ids)s)",
-    "DELETE FROM customers_customer WHERE id = ANY(%(ids)s) AND x_user_id IS NULL",
+    """
+    DELETE FROM customers_customer
+    WHERE id = ANY(%(ids)s) AND x_user_id IS NULL AND erased_at IS NULL
+    """,
 )
 
 NOT_FOUND = """
@@ -102,9 +141,10 @@ NOT_FOUND = """
 """
 IMPOSSIBLE = """
     UPDATE {table} SET not_found_at = %(at)s
-    WHERE workspace_id = %(workspace)s AND x_user_id IS NULL AND handle !~ %(possible)s
+    WHERE workspace_id = %(workspace)s AND x_user_id IS NULL AND handle !~ %(possible)s{living}
 """
-TABLES = ("customers_customer", "customers_suppression")
+# Each with what leaves out whoever was erased.
+TABLES = {"customers_customer": " AND erased_at IS NULL", "customers_suppression": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +185,29 @@ def resolve(shown: str, values: dict[str, Any], workspace_id: int) -> int:
     """
     parameters = values | {"workspace": workspace_id}
     with connection.cursor() as cursor:
-        cursor.execute(BARE.format(shown=shown), parameters)
-        bare = [_Bare(*row) for row in cursor.fetchall()]
+        bare = _bare(cursor, shown, parameters)
         cursor.execute(STOPS.format(shown=shown), parameters)
         stops = dict(cursor.fetchall())
         if bare or stops:
-            locked: dict[str, Any] = {
-                "ids": [each.id for each in bare],
+            wanted: dict[str, Any] = {
+                "ids": [each for row in bare for each in (row.id, row.owner) if each],
                 "user_ids": [*(each.x_user_id for each in bare), *stops.values()],
             }
-            cursor.execute(LOCK, locked | {"workspace": workspace_id})
+            cursor.execute(LOCK, wanted | {"workspace": workspace_id})
+            locked = {pk for (pk,) in cursor.fetchall()}
+            # As they are under the lock: somebody may have been erased, merged or found meanwhile.
+            bare = [
+                row
+                for row in _bare(cursor, shown, parameters)
+                if row.id in locked and (row.owner is None or row.owner in locked)
+            ]
     _stop(workspace_id, stops)
     return _identify(workspace_id, bare)
+
+
+def _bare(cursor: Any, shown: str, parameters: dict[str, Any]) -> list[_Bare]:
+    cursor.execute(BARE.format(shown=shown), parameters)
+    return [_Bare(*row) for row in cursor.fetchall()]
 
 
 @step
@@ -178,8 +229,8 @@ def not_possible(workspace_id: int, at: datetime) -> int:
     values: dict[str, Any] = {"workspace": workspace_id, "possible": POSSIBLE, "at": at}
     with connection.cursor() as cursor:
         found = 0
-        for table in TABLES:
-            cursor.execute(IMPOSSIBLE.format(table=table), values)
+        for table, living in TABLES.items():
+            cursor.execute(IMPOSSIBLE.format(table=table, living=living), values)
             found += cursor.rowcount
     return found
 
@@ -193,6 +244,9 @@ def without_the_erased(workspace_id: int, ids: Sequence[int]) -> Sequence[int]:
 def _identify(workspace_id: int, bare: list[_Bare]) -> int:
     welcome = set(without_the_erased(workspace_id, [each.x_user_id for each in bare]))
     erased = [each for each in bare if each.x_user_id not in welcome]
+    if erased:
+        # Whatever was said of the row was said of them.
+        erase_details(workspace_id, "customer", [each.id for each in erased])
     folded = [each for each in bare if each.owner is not None and each.x_user_id in welcome]
     found = [each for each in bare if each.owner is None and each.x_user_id in welcome]
     with connection.cursor() as cursor:
@@ -233,8 +287,12 @@ def _stop(workspace_id: int, stops: dict[int, int]) -> None:
             workspace_id=workspace_id, x_user_id__in=stops.values()
         ).values_list("x_user_id", flat=True)
     ) if stops else set()  # fmt: skip
+    erased = erased_among(workspace_id, stops.values()) if stops else set()
     for row in rows.order_by("pk") if stops else ():
         x_user_id = stops[row.pk]
+        if x_user_id in erased:
+            row.delete()  # the hash that is left of them says as much
+            continue
         if x_user_id in stopped:
             row.delete()
         else:

@@ -191,7 +191,10 @@ def sync_page(scope: Scope, account_id: int) -> SyncPage:
 def freshness(account: XAccount) -> Freshness:
     """How fresh what we know of the workspace's customers is, for one account. Four queries."""
     holds = fresh_for(account.workspace_id)
+    # Those of merged rows are few, and found by an index of their own.
+    merged = Customer.objects.of(account).filter(merged_into__isnull=False)
     rows = Relationship.objects.of(account).filter(x_account=account)
+    rows = rows.exclude(customer__in=merged.values("pk"))
     known = rows.aggregate(
         all=Count("pk"),
         fresh=Count("pk", filter=Q(checked_at__gt=now() - holds)),
@@ -199,7 +202,7 @@ def freshness(account: XAccount) -> Freshness:
         newest=Max("checked_at"),
     )
     # Counted apart: a join of a million with a million would be waited for.
-    people = Customer.objects.of(account).filter(x_user_id__isnull=False).count()
+    people = Customer.objects.speaking(account).filter(x_user_id__isnull=False).count()
     return Freshness(
         fresh=known["fresh"],
         stale=known["all"] - known["fresh"],

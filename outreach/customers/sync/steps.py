@@ -15,6 +15,7 @@ from django.db.models import F
 
 from outreach.audit.actions import record
 from outreach.customers.actions import store_relationships_step
+from outreach.customers.erasing.queries import erased_among, erased_handles_among
 from outreach.customers.models import Reading, SyncedUser, SyncKind, SyncRun, SyncToAsk
 from outreach.customers.sync import adopting, handles, merging, names, pages
 from outreach.ground import runs
@@ -44,9 +45,18 @@ def begin(
     cancel = keep(SyncRun, run.pk, token, began_at=at, of=of, waits_for="")
     if run.kind == SyncKind.HANDLES:
         handles.not_possible(run.workspace_id, at)
-    ask = [SyncToAsk(workspace_id=run.workspace_id, run=run, x_user_id=each) for each in user_ids]
+    # Whoever was erased since is not written down: an erasure holds the run (`keep` waits for it).
+    erased_ids = erased_among(run.workspace_id, user_ids)
+    erased_handles = erased_handles_among(run.workspace_id, asked_handles)
+    ask = [
+        SyncToAsk(workspace_id=run.workspace_id, run=run, x_user_id=each)
+        for each in user_ids
+        if each not in erased_ids
+    ]
     ask += [
-        SyncToAsk(workspace_id=run.workspace_id, run=run, handle=each) for each in asked_handles
+        SyncToAsk(workspace_id=run.workspace_id, run=run, handle=each)
+        for each in asked_handles
+        if each not in erased_handles
     ]
     SyncToAsk.objects.of(run).bulk_create(ask, batch_size=5_000)
     return cancel
@@ -65,8 +75,9 @@ def keep_page(run: SyncRun, token: uuid.UUID, page: UserPage, seen_at: datetime)
         "waits_for": "",
     }
     cancel = keep(SyncRun, run.pk, token, **values)
+    erased = erased_among(run.workspace_id, [user.id for user in page.users])
     pages.keep(
-        page.users,
+        [user for user in page.users if user.id not in erased],
         seen_at,
         workspace_id=run.workspace_id,
         run_id=run.pk,

@@ -8,8 +8,29 @@ from typing import Any
 from django.db import transaction
 from django.urls import reverse
 
+from outreach.audit.actions import record
 from outreach.customers import actions as customers
-from outreach.customers.models import Basis, Customer, EvidenceKind, Permission, Suppression
+from outreach.customers.finding import actions as finding
+from outreach.customers.finding.criteria import Criteria
+from outreach.customers.invitations import actions as invitations
+from outreach.customers.models import (
+    Basis,
+    Customer,
+    EvidenceKind,
+    HistoryPerson,
+    HistoryRun,
+    ImportMemory,
+    ImportRefusal,
+    ImportRun,
+    OptIn,
+    Permission,
+    SeenMutual,
+    Segment,
+    Suppression,
+    SyncedUser,
+    SyncRun,
+    SyncToAsk,
+)
 from outreach.delivery import claim, outcomes
 from outreach.delivery.models import Delivery, SendingPolicy
 from outreach.drafts import actions as drafts
@@ -22,6 +43,7 @@ from outreach.x.limits import Limits
 from outreach.x.models import Via
 from outreach.x.payloads import Told
 from tests import factories
+from tests.customers.imports.importing import uploaded
 from tests.x.telling import dm, follow
 
 NUMBERED = "zq{}xv"
@@ -93,6 +115,7 @@ def everything(house: factories.House, *, suppressed: bool = True) -> Known:
     SendingPolicy.everywhere.filter(pk=house.workspace.pk).update(cap_letters=0)
     _letters(known, word)
     _what_x_told(known, word)
+    _what_parts_hold(known, word)
     if suppressed:
         Suppression.objects.create(
             workspace=house.workspace, x_user_id=x_user_id, handle=person["handle"],
@@ -202,3 +225,76 @@ def _what_x_told(known: Known, word: Any) -> None:
     told(house, "dm.read", {"direct_message_mark_read_events": [read]}, brand)
     told(house, "profile.update", {"user": {"id": str(them), "bio": word("bio")}}, brand)
     told(house, "dm.received", dm(5, them, 42, word("nobodys"), at=at), 42)
+
+
+def _what_parts_hold(known: Known, word: Any) -> None:
+    """An accepted invitation, and what imports, syncs, histories and searches hold of somebody."""
+    house, customer = known.house, known.customer
+    of = {"workspace": house.workspace}
+    _accepted(known, word)
+    query = Criteria(q=customer.handle).query
+    finding.save_segment(
+        house.marketer, name=f"All of {customer.name}", criteria=Criteria(q=customer.name.upper())
+    )
+    finding.count_exactly(house.marketer, criteria=Criteria(q=customer.handle))
+    Segment.objects.create(
+        **of, name=f"Near {customer.handle}", query=query, made_by=house.marketer.user
+    )
+    # One file that waits for what its columns are, and what is left of one that was written.
+    uploaded(house, f"handle,name\n{customer.handle},{customer.name}\n")
+    file: Any = of | {"size": 1, "sha256": b""}
+    ended = ImportRun.objects.create(
+        **file,
+        file_name=f"{customer.handle}.csv",
+        state="done",
+        stage="ended",
+        header=[customer.handle],
+        targets=[f"attribute:{customer.handle.lower()}"],
+        shape={"kind": "xlsx", "sheet": customer.name},
+        problem=f"@{customer.handle} again",
+    )
+    ImportRefusal.objects.create(
+        **of,
+        run=ended,
+        line=2,
+        reason=f"‘{customer.handle}’ is twice in it",
+        cells=[customer.handle, word("left_out")],
+    )
+    memory, _ = ImportMemory.objects.of(house.manager).get_or_create(workspace=house.workspace)
+    memory.columns |= {customer.handle.lower(): "handle"}
+    memory.save()
+    open_run = of | {"x_account": house.account}
+    who: Any = of | {"x_user_id": customer.x_user_id, "handle": customer.handle}
+    sync, _ = SyncRun.everywhere.get_or_create(**open_run, kind="lists", state="waiting")
+    SyncToAsk.objects.create(**who, run=sync)
+    moments = {"name": customer.name, "seen_at": now()}
+    SyncedUser.objects.create(**who, **moments, run=sync, reading="followers")
+    SeenMutual.objects.create(**who, **moments, x_account=house.account, accepts_dms=True)
+    history, _ = HistoryRun.everywhere.get_or_create(
+        **open_run, state="waiting", defaults={"most": 5}
+    )
+    message = 9_110_000_000_000_000_000 - factories.unique()
+    known.words["read_dm"] = str(message)
+    HistoryPerson.objects.create(
+        **who, run=history, name=customer.name, dm_event_id=message, text=word("just_read")
+    )
+    with transaction.atomic():
+        record(
+            "suppression.identified", target_kind="suppression", target_id=0,
+            workspace_id=house.workspace.pk, details={"x_user_id": str(customer.x_user_id)},
+        )  # fmt: skip
+
+
+def _accepted(known: Known, word: Any) -> None:
+    """They send an invitation's word: a permission by X's id of it, and a draft."""
+    house, brand = known.house, known.house.account.x_user_id
+    invitation = invitations.make(
+        house.marketer, account_id=house.account.pk, name="Fair", place="a poster",
+        word=f"zw{factories.unique()}", writer_id=house.marketer.user_id,
+    )  # fmt: skip
+    message = 9_120_000_000_000_000_000 - factories.unique()
+    known.words["heard_dm"] = str(message)
+    said = f"{invitation.word} {word('accepted')}"
+    them = int(known.words["x_user_id"])
+    told(house, "dm.received", dm(message, them, brand, said, at=now().timestamp()), brand)
+    assert OptIn.objects.of(house.manager).filter(customer=known.customer).count() == 1

@@ -32,8 +32,9 @@ def test_a_row_known_by_handle_alone_goes_and_what_it_knew_stays(house):
         house, "heron", tags=["shop", "fair"], attributes={"size": "L", "city": "Porto"},
         first_name="Ana", time_zone="Europe/Oslo", last_answered_at=now() - DAY,
     )  # fmt: skip
-    given = customers.Given(now(), "a fair", "card")
-    customers.record_permission(house.marketer, other.pk, given=given)
+    customers.record_permission(
+        house.marketer, other.pk, given=customers.Given(now(), "a fair", "card")
+    )
     assert actions.merge(house.marketer, kept.pk, other.pk).pk == kept.pk
     kept.refresh_from_db()
     assert (kept.tags, kept.attributes) == (["fair", "shop"], {"size": "M", "city": "Porto"})

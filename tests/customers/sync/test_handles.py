@@ -9,13 +9,18 @@ import pytest
 from outreach.audit.models import AuditEvent
 from outreach.customers import actions as customers
 from outreach.customers import queries
-from outreach.customers.models import Customer, Permission, Suppression
+from outreach.customers.erasing import actions as erasing
+from outreach.customers.finding import actions as finding
+from outreach.customers.models import Customer, OptIn, Permission, Suppression
 from outreach.customers.sync import handles
 from outreach.customers.sync.errors import SyncRefused
 from outreach.delivery.models import Delivery
 from outreach.ground.clock import now
 from outreach.x.models import Expense
 from tests import factories
+from tests.customers.erasing.dump import dump, where
+from tests.customers.invitations.conftest import invited
+from tests.delivery.meanwhile import threads
 
 ANN, BEN = 101, 102
 
@@ -169,13 +174,76 @@ def test_a_stop_whose_handle_x_does_not_know_is_left_alone_too(world):
 
 
 def test_the_erased_do_not_come_back_by_their_handle(world):
-    factories.erased(world.house, ANN)
+    erased = world.house.customer(x_user_id=ANN, handle="old_ann")
+    erasing.erase(world.house.manager, erased.pk)
     row = factories.not_looked_up(world.house, "ann")
-    given = customers.Given(now(), "fair", "x")
-    customers.record_permission(world.house.marketer, row.pk, given=given)
+    customers.record_permission(
+        world.house.marketer, row.pk, given=customers.Given(now(), "fair", "zqcardzq")
+    )
+    bare_stop(world, "ANN")
     world.person(ANN, "ann")
     assert world.sync("handles").found == 0
-    assert (Customer.everywhere.count(), Permission.everywhere.count()) == (0, 0)
+    assert Customer.everywhere.get().pk == erased.pk
+    assert (Permission.everywhere.count(), Suppression.everywhere.count()) == (0, 0)
+    # Nor is anything left of what was said of the row.
+    assert where(["zqcardzq"], dump()) == {"zqcardzq": set()}
+
+
+def test_an_erased_row_is_nobody_whose_handle_is_asked_about(world):
+    bare = factories.not_looked_up(world.house, "ann")
+    erasing.erase(world.house.manager, bare.pk)
+    world.person(ANN, "ann")
+    with pytest.raises(SyncRefused, match="There is nobody to ask about"):
+        world.start("handles")
+    factories.not_looked_up(world.house, "not a handle")
+    world.person(BEN, "ben")
+    factories.not_looked_up(world.house, "ben")
+    assert world.sync("handles").found == 1  # marking what cannot be a handle left the empty row be
+
+
+def test_a_handle_whose_users_row_was_merged_is_folded_into_the_one_that_speaks(world):
+    kept, other = world.house.customer(), world.house.customer(x_user_id=ANN, handle="old")
+    finding.merge(world.house.marketer, kept.pk, other.pk)
+    bare = factories.not_looked_up(world.house, "ann", tags=["fair"])
+    invitation = invited(world.house)
+    OptIn.objects.create(
+        workspace=world.house.workspace, invitation=invitation, customer=bare, at=now()
+    )
+    world.person(ANN, "ann")
+    assert world.sync("handles").found == 1
+    kept.refresh_from_db()
+    assert (kept.tags, OptIn.everywhere.get().customer_id) == (["fair"], kept.pk)
+    assert not Customer.everywhere.filter(pk=bare.pk).exists()
+
+
+@pytest.mark.parametrize("meanwhile", ["erased", "merged"])
+def test_whoever_was_erased_or_merged_meanwhile_is_let_be(world, monkeypatch, meanwhile):
+    """Between the look at the rows and their locks."""
+    house = world.house
+    bare, owner = factories.not_looked_up(house, "ann"), house.customer(x_user_id=ANN)
+    world.person(ANN, "ann")
+    run = world.start("handles")
+    real, done = handles._bare, []
+
+    def bare_rows(*arguments):
+        found = real(*arguments)
+        if not done:
+            done.append(True)
+            with threads(1) as start:
+                start(act).result()
+        return found
+
+    def act():
+        if meanwhile == "erased":
+            erasing.erase(house.manager, owner.pk)
+        else:
+            finding.merge(house.marketer, owner.pk, bare.pk)
+
+    monkeypatch.setattr(handles, "_bare", bare_rows)
+    monkeypatch.setattr(erasing, "_hold_runs", lambda scope: None)  # it would wait for this step
+    run = world.work(run)
+    assert (run.state, run.found) == ("done", 0)
+    assert not Customer.everywhere.filter(x_user_id=None, erased_at=None).exists()
 
 
 def test_a_look_up_before_a_letter_brings_the_present_handle_too(world):

@@ -11,6 +11,8 @@ from django.db.models import F
 
 from outreach.audit.models import AuditEvent
 from outreach.customers.actions import suppress
+from outreach.customers.erasing import actions as erasing
+from outreach.customers.finding import actions as finding
 from outreach.customers.models import (
     Customer,
     FollowChange,
@@ -32,6 +34,12 @@ from outreach.x import events
 from outreach.x.models import ActivityEvent, Expense, Via, XAccount, XApp, XToken
 from outreach.x.tokens import encrypt
 from tests import factories
+from tests.delivery.meanwhile import (
+    halt_before,
+    somebody_waits_for_a_lock,
+    threads,
+    wait_until,
+)
 
 BRAND = 2244994945
 ANN, BEN, CAM, DEE = 101, 102, 103, 104
@@ -261,13 +269,71 @@ def test_who_said_stop_stays_stopped_when_adopted(world, beforehand):
     assert Suppression.everywhere.count() == 1
 
 
-def test_the_erased_are_neither_offered_nor_adopted(world):
-    factories.erased(world.house, ANN)
-    world.person(ANN)
+def test_the_erased_and_the_merged_are_neither_offered_nor_adopted(world):
+    """Erased by X user id, by handle before X was asked, or between the sync and the adoption."""
+    house = world.house
+    by_id, by_handle = house.customer(x_user_id=ANN), factories.not_looked_up(house, "Cam_C")
+    kept, merged = house.customer(), house.customer(x_user_id=105)
+    finding.merge(house.marketer, kept.pk, merged.pk)
+    for each in (by_id, by_handle):
+        erasing.erase(house.manager, each.pk)
+    for x_user_id, handle in ((ANN, ""), (BEN, ""), (CAM, "cam_c"), (DEE, ""), (105, "")):
+        world.person(x_user_id, handle)
+    assert world.sync().strangers == 2
+    erasing.erase(house.manager, house.customer(x_user_id=DEE).pk)
+    SeenMutual.objects.create(
+        workspace=house.workspace, x_account=world.account, x_user_id=DEE, handle="dee",
+        name="Dee", accepts_dms=True, seen_at=now(),
+    )  # fmt: skip
+    assert world.sync("adopt").adopted == 1
+    there = Customer.objects.speaking(house.manager)
+    assert set(there.values_list("x_user_id", flat=True)) == {kept.x_user_id, BEN}
+
+
+def test_what_x_says_of_a_merged_row_is_news_of_the_one_that_speaks(world):
+    house = world.house
+    kept, merged = house.customer(x_user_id=BEN), house.customer(x_user_id=ANN)
+    finding.merge(house.marketer, kept.pk, merged.pk)
     world.person(BEN)
-    assert world.sync().strangers == 1
-    world.sync("adopt")
-    assert [row.x_user_id for row in Customer.everywhere.all()] == [BEN]
+    world.person(ANN, follows=False)
+    ago(hours=1)
+    assert world.sync().ceased == 1
+    assert FollowChange.everywhere.get().customer_id == kept.pk
+    heard(world, "follow.follow", ANN, BRAND)
+    assert [each.customer_id for each in FollowChange.everywhere.order_by("pk")] == [kept.pk] * 2
+    fresh = queries.freshness(world.account)
+    assert (fresh.fresh, fresh.stale, fresh.never) == (1, 0, 0)
+
+
+def test_a_page_that_is_read_after_an_erasure_does_not_hold_the_person(world):
+    house = world.house
+    ann = house.customer(x_user_id=ANN)
+    world.person(ANN, "ann")
+    world.person(BEN, "ben")
+    run = world.start()
+    erasing.erase(house.manager, ann.pk)
+    world.sandbox.set_limits({"following": [{"limit": 0, "seconds": 900, "per": "user"}]})
+    world.work(run)
+    assert {row.x_user_id for row in SyncedUser.everywhere.all()} == {BEN}
+
+
+def test_an_erasure_waits_for_a_step_that_holds_the_run(world, monkeypatch):
+    """The page is stored before the erasure, which finds it; or after it, without the person."""
+    house = world.house
+    ann = house.customer(x_user_id=ANN)
+    world.person(ANN, "ann")
+    world.sandbox.set_limits({"following": [{"limit": 0, "seconds": 900, "per": "user"}]})
+    run = world.start()
+    halt = halt_before(monkeypatch, steps.pages, "keep")
+    with threads(2) as start:
+        reading = start(world.work, run)
+        halt.wait()
+        erased = start(erasing.erase, house.manager, ann.pk)
+        wait_until(somebody_waits_for_a_lock)
+        halt.let_go()
+        reading.result()
+        erased.result()
+    assert SyncedUser.everywhere.count() == 0
 
 
 def test_the_choice_ends_after_some_days(world):

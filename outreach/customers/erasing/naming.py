@@ -1,0 +1,42 @@
+"""Whether a text names somebody: for what is kept of words alone, such as a search or a file's name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import unquote_plus
+
+
+class Names:
+    """What somebody is called. A name is found whole, in any case, with or without its accents."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        said = sorted({_folded(name) for name in names} - {""}, key=len, reverse=True)
+        self._found = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, said)) + r")(?!\w)")
+        self._anybody = bool(said)
+
+    def stand_in(self, *texts: str) -> bool:
+        """Whether one of the texts names them; also as an address writes it."""
+        return self._anybody and any(
+            self._found.search(_folded(form))
+            for text in texts
+            for form in {text, unquote_plus(text)}
+        )
+
+    def stand_in_details(self, details: Any) -> bool:
+        """The same of an audit event's details: of their texts, however deep."""
+        if isinstance(details, str):
+            return self.stand_in(details)
+        if isinstance(details, dict):
+            return any(self.stand_in_details(each) for each in [*details, *details.values()])
+        if isinstance(details, list):
+            return any(self.stand_in_details(each) for each in details)
+        return False
+
+
+def _folded(text: str) -> str:
+    """Small letters without accents; spaces single."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(c for c in apart if not unicodedata.combining(c)).split())
