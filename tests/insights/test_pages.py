@@ -269,7 +269,8 @@ def test_the_log_says_which_way_the_sending_policy_was_changed(house, log, requi
     customers.set_require_permission(house.administrator, required=not required, understood=True)
     customers.set_require_permission(house.administrator, required=required, understood=True)
     event = factories.browser(house.administrator).get(log).context["events"][0]
-    assert event.words.endswith(words) and event.words.startswith("sending policy changed: ")
+    assert event.words.endswith(words)
+    assert event.words.startswith("sending policy changed: ")
     assert event.object_url == reverse("customers:policy", args=[house.slug])
 
 
