@@ -116,7 +116,7 @@ def test_a_row_whose_id_has_a_row_already_is_folded_into_it(world):
         attributes={"order": "6", "size": "M"}, time_zone="Europe/Oslo",
     )  # fmt: skip
     customers.record_permission(
-        world.house.marketer, bare.pk, basis="opted_in", given_at=now(), place="fair", evidence="x"
+        world.house.marketer, bare.pk, given=customers.Given(now(), "fair", "x")
     )
     assert world.sync("handles").found == 1
     (only,) = Customer.everywhere.all()

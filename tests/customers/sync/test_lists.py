@@ -352,7 +352,7 @@ def test_somebody_erased_meanwhile_is_in_nothing_that_a_sync_holds(world):
     world.sync()
     world.sandbox.set_limits({"following": [{"limit": 1, "seconds": 900, "per": "user"}]})
     run = world.work(world.start())
-    assert (run.state, SyncedUser.everywhere.count()) == ("running", 2)
+    assert (run.state, SyncedUser.everywhere.count()) == ("waiting", 2)
     SyncToAsk.objects.of(run).bulk_create(
         SyncToAsk(workspace_id=run.workspace_id, run=run, handle=each) for each in ("Ann", "ben")
     )
@@ -516,7 +516,7 @@ def test_at_the_cap_a_sync_waits_for_the_next_month_or_a_higher_cap(world):
     XApp.objects.update(monthly_cap=Decimal("18.75"))
     SyncRun.everywhere.update(look_at=now())
     run = world.work(run)
-    assert run.state == "running"
+    assert run.state == "waiting"
     assert run.waits_for.startswith("This month's cap for X is $18.75: syncs stop at $15.00, and ")
     assert run.look_at > now()
     # The cap paid for a smaller page, and not for one person more.
@@ -591,7 +591,7 @@ def test_one_that_waits_is_cancelled_at_once_and_its_pages_go(world):
     world.sandbox.seed(BRAND, 1500, mutual=1500)
     world.sandbox.set_limits({"followers": [{"limit": 1, "seconds": 900, "per": "user"}]})
     run = world.work(world.start())
-    assert (run.state, SyncedUser.everywhere.count()) == ("running", 1000)
+    assert (run.state, SyncedUser.everywhere.count()) == ("waiting", 1000)
     assert actions.cancel(world.house.manager, world.account.pk)
     run.refresh_from_db()
     assert (run.state, SyncedUser.everywhere.count()) == ("cancelled", 0)
@@ -606,7 +606,7 @@ def test_a_limit_in_the_middle_is_waited_for_and_no_page_is_read_twice(world):
     world.sandbox.set_limits({"followers": [{"limit": 2, "seconds": 900, "per": "user"}]})
     run = world.work(world.start())
     assert (run.state, run.done, run.waits_for) == (
-        "running", 2000, "X's limit is reached; it opens again by itself.",
+        "waiting", 2000, "X's limit is reached; it opens again by itself.",
     )  # fmt: skip
     assert timedelta(minutes=14) < run.look_at - now() <= timedelta(minutes=15, seconds=2)
     assert world.work(run).done == 2000  # not before then
@@ -636,7 +636,7 @@ def test_x_being_down_is_waited_out(world, monkeypatch):
     run = world.start()
     world.sandbox.set_faults({"endpoint": "followers", "fault": "error_before", "status": 503})
     world.work(run)
-    assert (run.state, run.failures) == ("running", 1)
+    assert (run.state, run.failures) == ("waiting", 1)
     assert run.waits_for.endswith(" We try again.")
     assert now() < run.look_at <= now() + timedelta(seconds=30)
     world.sandbox.set_faults()
@@ -692,7 +692,7 @@ def test_without_credits_at_x_it_waits_and_says_so(world):
     run = world.start()
     world.sandbox.set_credits(0)
     world.work(run)
-    assert run.state == "running"
+    assert run.state == "waiting"
     assert run.waits_for.endswith("We look again each hour.")
     world.sandbox.set_credits(None)
     SyncRun.everywhere.update(look_at=now())
@@ -723,7 +723,7 @@ def test_an_error_of_ours_puts_the_run_off_and_is_not_hidden(world, monkeypatch)
     with pytest.raises(ZeroDivisionError):
         working.work(run.pk)
     run.refresh_from_db()
-    assert (run.state, run.failures, run.token) == ("running", 1, None)
+    assert (run.state, run.failures, run.token) == ("waiting", 1, None)
     monkeypatch.undo()
     SyncRun.everywhere.update(look_at=now())
     assert world.work(run).state == "done"
@@ -736,7 +736,7 @@ def test_a_stint_is_short_so_that_letters_have_their_turn(world, monkeypatch):
     monkeypatch.setattr(working, "STINT", 0.0)
     assert working.work(run.pk) is True
     run.refresh_from_db()
-    assert (run.state, run.token, run.calls) == ("running", None, 0)
+    assert (run.state, run.token, run.calls) == ("waiting", None, 0)
     monkeypatch.undo()
     assert world.work(run).state == "done"
 
