@@ -39,14 +39,17 @@ opted_in: Hook[[OptedIn], None] = Hook("customers.opted_in")
 class Whom:
     """One person whole: the customer's row that speaks for them, and those merged into it.
 
-    `names`: what they are called in any of them (handles, names, X user ids), for what is kept of
-    words alone. A scope of its own: the workspace's.
+    `gone_ids`, `gone_handles`: of rows known by handle alone that were folded into one of these and
+    are there no more. `names`: what they are called in any of all these (handles, names, X user
+    ids), for what is kept of words alone. A scope of its own: the workspace's.
     """
 
     workspace_id: int
     customer_ids: tuple[int, ...]
     x_user_ids: tuple[int, ...]
     handles: tuple[str, ...]
+    gone_ids: tuple[int, ...]
+    gone_handles: tuple[str, ...]
     names: tuple[str, ...]
 
 

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Q
-
 from accounts import actions as accounts
 from accounts.access import Act, Member, action
 from accounts.models import Workspace
@@ -19,7 +17,7 @@ from outreach.audit.actions import (
 )
 from outreach.customers.erasing import hashes
 from outreach.customers.erasing.naming import Names
-from outreach.customers.erasing.queries import known_about, rows_before, whom_of
+from outreach.customers.erasing.queries import known_about, stops_of, whom_of
 from outreach.customers.hooks import Erasure, erased
 from outreach.customers.models import (
     ERASED,
@@ -34,7 +32,7 @@ from outreach.customers.models import (
     Sweep,
     SyncRun,
 )
-from outreach.customers.queries import of_person, rows_of
+from outreach.customers.queries import rows_of
 from outreach.ground.clock import now
 from outreach.ground.runs import OPEN
 from outreach.ground.scope import Scope
@@ -132,21 +130,16 @@ def _erase_own(scope: Scope, rows: Sequence[Customer], erasure: Erasure) -> None
     erasure.gone["permissions"] = theirs.delete()[0]
     relationships = Relationship.objects.of(scope).filter(customer__in=ids)
     erasure.gone["relationships"] = relationships.delete()[0]
-    stopped = Q(pk__in=())
-    for row in rows:
-        stopped |= of_person(row) | Q(x_user_id__isnull=True, handle__iexact=row.handle)
-    erasure.gone["suppressions"] = Suppression.objects.of(scope).filter(stopped).delete()[0]
+    stopped = Suppression.objects.of(scope).filter(stops_of(whom))
+    erasure.gone["suppressions"] = stopped.delete()[0]
     secret = hashes.key_made()
+    left = [hashes.of_customer(secret, row) for row in rows]
+    left += [hashes.of_handle(secret, handle) for handle in whom.gone_handles]
     ErasedPerson.everywhere.bulk_create(
-        [
-            ErasedPerson(
-                workspace_id=scope.workspace_id, person_hash=hashes.of_customer(secret, row)
-            )
-            for row in rows
-        ],
+        [ErasedPerson(workspace_id=scope.workspace_id, person_hash=each) for each in left],
         ignore_conflicts=True,
     )
-    erasure.gone["audit"] = _erase_details(erasure, {*ids, *rows_before(whom)})
+    erasure.gone["audit"] = _erase_details(erasure, [*ids, *whom.gone_ids])
     erasure.gone = +erasure.gone
     moment = now()
     for row in rows:
@@ -165,7 +158,7 @@ def _erase_own(scope: Scope, rows: Sequence[Customer], erasure: Erasure) -> None
         )
 
 
-def _erase_details(erasure: Erasure, customer_ids: set[int]) -> int:
+def _erase_details(erasure: Erasure, customer_ids: Sequence[int]) -> int:
     """What audit events say of a person, and of what went with them. Returns of how many."""
     whom = erasure.whom
     gone = erase_details(whom.workspace_id, "customer", customer_ids)

@@ -117,6 +117,7 @@ NOT_PERSONAL: dict[str, dict[str, str]] = {
     "customers_sweep": {
         **_RUN,
         "kind": "one of three",
+        "problem": "ours, about a walk",
         "tag": "what many are called",
         "found": "a count",
         "up_to_id": "a row's",

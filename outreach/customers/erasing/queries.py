@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from django.db.models import Q
+
 from outreach.audit.queries import events_about
 from outreach.customers.erasing import hashes
 from outreach.customers.hooks import Whom, known
@@ -19,7 +21,7 @@ from outreach.customers.models import (
     Relationship,
     Suppression,
 )
-from outreach.customers.queries import of_person, rows_of
+from outreach.customers.queries import rows_of
 from outreach.ground.scope import Scope
 from outreach.x.erasing import told_about
 
@@ -92,35 +94,53 @@ def back_again() -> Iterator[tuple[int, int]]:
 
 
 def whom_of(scope: Scope, rows: Sequence[Customer]) -> Whom:
-    """A person by their rows, as other rooms are told of them."""
+    """A person by their rows, as other rooms are told of them. Two queries, or more where some rows
+    were folded into others.
+    """
     ids = tuple(row.x_user_id for row in rows if row.x_user_id is not None)
-    handles = tuple(dict.fromkeys(row.handle for row in rows))
+    gone = _folded_into(scope, {row.pk for row in rows})
+    gone_handles = tuple(dict.fromkeys(filter(None, gone.values())))
+    handles = tuple(dict.fromkeys([*(row.handle for row in rows), *gone_handles]))
     names = [*handles, *(row.name for row in rows), *map(str, ids)]
     return Whom(
         workspace_id=scope.workspace_id,
         customer_ids=tuple(row.pk for row in rows),
         x_user_ids=ids,
         handles=handles,
+        gone_ids=tuple(gone),
+        gone_handles=gone_handles,
         names=tuple(dict.fromkeys(filter(None, names))),
     )
 
 
-def rows_before(whom: Whom) -> set[int]:
-    """Customer ids that a person had: of rows known by handle alone that were folded into theirs.
+def _folded_into(scope: Scope, ids: set[int]) -> dict[int, str]:
+    """Rows known by handle alone that were folded into these, by what the audit log says of it.
 
-    Those rows are gone, and what the audit log says of them is about this person.
+    Customer ids, and the handle where a person merged them; where X told whose handle it was, the
+    handle is that of the row that stayed. What is said of those rows is about this person.
     """
-    found: set[int] = set()
+    found: dict[int, str] = {}
     looked_at: set[int] = set()
-    while left := {*whom.customer_ids, *found} - looked_at:
+    while left := {*ids, *found} - looked_at:
         looked_at |= left
-        for _, merged in events_about(whom, "customer", left, verb="customer.merged"):
-            found |= {int(merged["other"]["id"])} if merged else set()
+        for _, merged in events_about(scope, "customer", left, verb="customer.merged"):
+            if merged and not merged["other"]["x_user_id"]:
+                found[int(merged["other"]["id"])] = merged["other"]["handle"]
         for _, folded in events_about(
-            whom, "workspace", [whom.workspace_id], verb="customers.folded"
+            scope, "workspace", [scope.workspace_id], verb="customers.folded"
         ):
-            found |= {gone for gone, kept in folded["pairs"] if kept in left} if folded else set()
+            for gone, kept in folded["pairs"] if folded else ():
+                if kept in left:
+                    found.setdefault(gone, "")
     return found
+
+
+def stops_of(whom: Whom) -> Q:
+    """The suppressions of a person: by X user id, and by handles that X was not asked about."""
+    by_handle = Q(pk__in=())
+    for handle in whom.handles:
+        by_handle |= Q(x_user_id__isnull=True, handle__iexact=handle)
+    return Q(x_user_id__in=whom.x_user_ids) | by_handle
 
 
 def known_about(scope: Scope, customer_id: int) -> dict[str, Any]:
@@ -136,9 +156,9 @@ def known_about(scope: Scope, customer_id: int) -> dict[str, Any]:
         "merged": [_person(row) for row in rows[1:]],
         "relationships": [_relationship(each) for each in _relationships(whom)],
         "permissions": [_permission(each) for each in _permissions(whom)],
-        "suppressions": [_suppression(each) for each in _suppressions(scope, rows)],
+        "suppressions": [_suppression(each) for each in _suppressions(whom)],
         "told_by_x": list(_told(whom)),
-        "audit": audited(scope, "customer", sorted({*whom.customer_ids, *rows_before(whom)})),
+        "audit": audited(scope, "customer", [*whom.customer_ids, *whom.gone_ids]),
     }
     for part in known.all(whom):
         about |= part
@@ -230,11 +250,8 @@ def _permission(permission: Permission) -> dict[str, Any]:
     }
 
 
-def _suppressions(scope: Scope, rows: Sequence[Customer]) -> Iterator[Suppression]:
-    theirs = of_person(rows[0])
-    for row in rows[1:]:
-        theirs |= of_person(row)
-    yield from Suppression.objects.of(scope).filter(theirs).select_related("recorded_by")
+def _suppressions(whom: Whom) -> Iterator[Suppression]:
+    yield from Suppression.objects.of(whom).filter(stops_of(whom)).select_related("recorded_by")
 
 
 def _suppression(suppression: Suppression) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from outreach.audit.actions import record
 from outreach.customers.finding import merging, ways
 from outreach.customers.finding.criteria import Criteria
 from outreach.customers.finding.errors import NameTaken
-from outreach.customers.models import Customer, Segment, Sweep, SweepKind, SweepState
-from outreach.ground.clock import now
+from outreach.customers.models import Customer, Segment, Sweep, SweepKind
+from outreach.ground.runs import OPEN, cancel_at_once
 from outreach.ground.writes import step
 
 _HEARD = """
@@ -160,7 +160,7 @@ def tag_found(member: Member, *, criteria: Criteria, tag: str, away: bool = Fals
 def count_exactly(member: Member, *, criteria: Criteria) -> Sweep:
     """Begin to count everybody whom a filter finds; a worker does it. One count at a time each."""
     running = Sweep.objects.of(member).filter(
-        kind=SweepKind.COUNT, query=criteria.query, state=SweepState.RUNNING
+        kind=SweepKind.COUNT, query=criteria.query, state__in=OPEN
     )
     return running.first() or _begin(member, SweepKind.COUNT, criteria, "")
 
@@ -168,10 +168,10 @@ def count_exactly(member: Member, *, criteria: Criteria) -> Sweep:
 @action(Act.WRITE)
 def stop_sweep(member: Member, sweep_id: int) -> Sweep:
     """Stop a count or a tagging; what was tagged so far stays. Raises Sweep.DoesNotExist."""
-    sweep = Sweep.objects.of(member).select_for_update(no_key=True).get(pk=sweep_id)
-    if sweep.state == SweepState.RUNNING:
-        sweep.state, sweep.changed_at = SweepState.CANCELLED, now()
-        sweep.save(update_fields=["state", "changed_at"])
+    rows = Sweep.objects.of(member).filter(pk=sweep_id)
+    stopped = cancel_at_once(rows)
+    sweep = rows.get()
+    if stopped:
         _say(member, "sweep.stopped", "sweep", sweep.pk, sweep=sweep.kind, changed=sweep.found)
     return sweep
 
@@ -187,7 +187,7 @@ def _begin(member: Member, kind: SweepKind, criteria: Criteria, tag: str) -> Swe
         tag=tag,
         of=ways.estimates([ways.by_id(member)])[0] if last else 0,
         last_id=last,
-        asked_by_id=member.user_id,
+        started_by_id=member.user_id,
     )
     _say(member, "sweep.began", "sweep", sweep.pk, sweep=kind.value, query=sweep.query, tag=tag)
     transaction.on_commit(partial(wake_sweep, sweep.pk), robust=True)

@@ -387,7 +387,7 @@ def segment(scope: Scope, segment_id: int) -> Segment:
 
 def sweep(scope: Scope, sweep_id: int) -> Sweep:
     """One count or tagging. Raises Sweep.DoesNotExist."""
-    return Sweep.objects.of(scope).select_related("asked_by").get(pk=sweep_id)
+    return Sweep.objects.of(scope).select_related("started_by").get(pk=sweep_id)
 
 
 def last_count(scope: Scope, query: str) -> Sweep | None:

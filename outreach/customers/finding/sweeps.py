@@ -1,26 +1,26 @@
 """Walking all customers that a filter finds, in committed steps: a count, or a tag for everybody.
 
-A worker leases the sweep for as long as a step may take. Each step is one transaction that checks
-the lease and whether somebody stopped it, looks at the next customers by id, and says how far it
-got. So a worker that dies loses one step, which the next one does again.
+Each step is one transaction that looks at the next customers by id and says how far it got
+(outreach/ground/runs.py). So a worker that dies loses one step, which the next one does again.
 """
 
 from __future__ import annotations
 
+import logging
 import uuid
-from datetime import timedelta
+from typing import Any
 
 from django.db import connection
-from django.db.models import Q
 
 from outreach.audit.actions import record
 from outreach.customers.finding import ways
 from outreach.customers.finding.criteria import Criteria, of_query
-from outreach.customers.models import Sweep, SweepKind, SweepState
-from outreach.ground.clock import now
+from outreach.customers.models import Sweep, SweepKind
+from outreach.ground.runs import RunLost, RunState, end, keep, take
 from outreach.ground.writes import engine_action
 
-LEASE = timedelta(seconds=60)
+log = logging.getLogger("outreach.customers")
+
 # Customers looked at in one step: a second's work, so that progress moves and a stop is heeded.
 STEPS = {SweepKind.COUNT: 20_000, SweepKind.TAG: 5_000, SweepKind.UNTAG: 5_000}
 
@@ -39,50 +39,35 @@ _FITS = (
 
 def run(sweep_id: int) -> None:
     """Walk until the end, unless somebody else is at it or stops it."""
-    token = lease(sweep_id)
-    while token is not None and advance(sweep_id, token):
-        pass
-
-
-def abandoned() -> list[int]:
-    """Sweeps that nobody walks: their worker died, or no wake-up came."""
-    rows = Sweep.everywhere.filter(
-        Q(leased_until__isnull=True) | Q(leased_until__lt=now()), state=SweepState.RUNNING
-    )
-    return list(rows.order_by("pk").values_list("pk", flat=True)[:20])
-
-
-@engine_action
-def lease(sweep_id: int) -> uuid.UUID | None:
-    """Take a sweep for ourselves; None where another worker has it, or it has ended."""
-    token, moment = uuid.uuid4(), now()
-    free = Sweep.everywhere.filter(
-        Q(leased_until__isnull=True) | Q(leased_until__lt=moment),
-        pk=sweep_id,
-        state=SweepState.RUNNING,
-    )
-    return token if free.update(token=token, leased_until=moment + LEASE) else None
+    token = take(Sweep, sweep_id)
+    try:
+        while token is not None and advance(sweep_id, token):
+            pass
+    except RunLost:
+        log.info("sweep %s: another worker has it, or it was stopped", sweep_id)
 
 
 @engine_action
 def advance(sweep_id: int, token: uuid.UUID) -> bool:
-    """One step. False where there is no further one for us: done, stopped, or leased by another."""
-    sweep = Sweep.everywhere.select_for_update(no_key=True).get(pk=sweep_id)
-    if sweep.state != SweepState.RUNNING or sweep.token != token:
-        return False
+    """One step; whether there is a further one. Raises RunLost where it was stopped, or taken."""
+    keep(Sweep, sweep_id, token)  # the row first: whoever lost it changes nothing
+    sweep = Sweep.everywhere.get(pk=sweep_id)
     kind = SweepKind(sweep.kind)
     size = STEPS[kind]
     looked, up_to, changed = _look(sweep, kind, size)
-    moment = now()
     sweep.done += looked
     sweep.found += changed
-    sweep.up_to_id = up_to if up_to is not None else sweep.last_id
-    sweep.leased_until, sweep.changed_at = moment + LEASE, moment
-    if looked < size:
-        sweep.state, sweep.of = SweepState.DONE, sweep.done
-        _say_done(sweep, kind)
-    sweep.save()
-    return sweep.state == SweepState.RUNNING
+    got: dict[str, Any] = {
+        "done": sweep.done,
+        "found": sweep.found,
+        "up_to_id": up_to if up_to is not None else sweep.last_id,
+    }
+    if looked == size:
+        keep(Sweep, sweep_id, token, **got)
+        return True
+    end(Sweep, sweep_id, token, RunState.DONE, of=sweep.done, **got)
+    _say_done(sweep, kind)
+    return False
 
 
 def _look(sweep: Sweep, kind: SweepKind, size: int) -> tuple[int, int | None, int]:
@@ -116,7 +101,7 @@ def _condition(sweep: Sweep, criteria: Criteria) -> ways.Sql:
     if criteria.q and not terms:
         return ways.Sql("false")
     # Fixed when it was asked for: 'in the last 30 days' means the same for all.
-    return ways.together(ways.tests_of(criteria, terms, sweep.asked_at))
+    return ways.together(ways.tests_of(criteria, terms, sweep.created_at))
 
 
 def _say_done(sweep: Sweep, kind: SweepKind) -> None:
@@ -130,6 +115,6 @@ def _say_done(sweep: Sweep, kind: SweepKind) -> None:
         target_kind="sweep",
         target_id=sweep.pk,
         workspace_id=sweep.workspace_id,
-        actor_id=sweep.asked_by_id,
+        actor_id=sweep.started_by_id,
         details={"query": sweep.query, "tag": sweep.tag, "changed": sweep.found},
     )

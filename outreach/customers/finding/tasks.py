@@ -8,6 +8,8 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 
 from outreach.customers.finding import sweeps
+from outreach.customers.models import Sweep
+from outreach.ground.runs import waiting
 
 log = logging.getLogger("outreach.customers")
 
@@ -21,7 +23,7 @@ def sweep(sweep_id: int) -> None:
 @shared_task
 def take_up_sweeps() -> None:
     """Find sweeps that no wake-up announced, and those whose worker died."""
-    for sweep_id in sweeps.abandoned():
+    for sweep_id in waiting(Sweep):
         wake_sweep(sweep_id)
 
 

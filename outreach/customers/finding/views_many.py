@@ -14,7 +14,7 @@ from outreach.customers.finding.criteria import Criteria, of_query
 from outreach.customers.finding.errors import NameTaken
 from outreach.customers.finding.forms import SegmentForm, TagForm, chosen_of, first_error
 from outreach.customers.finding.views import address, list_page
-from outreach.customers.models import Customer, Segment, Sweep, SweepState
+from outreach.customers.models import Customer, Segment, Sweep
 
 GONE = "There is no such segment in this workspace."
 
@@ -99,8 +99,8 @@ def sweep(request: MemberRequest, sweep_id: int) -> HttpResponse:
     page = {
         "sweep": found,
         "criteria": criteria,
-        "running": found.state == SweepState.RUNNING,
-        "percent": min(99, found.done * 100 // max(found.of, 1)),
+        "running": found.is_open,
+        "percent": min(99, found.percent or 0),
         "people": queries.people_words(found.found),
         "back_url": address(request.member, criteria),
     }

@@ -24,7 +24,7 @@ from outreach.customers.models.permission import (
     Permission,
     Suppression,
 )
-from outreach.customers.models.segments import Segment, Sweep, SweepKind, SweepState, Word
+from outreach.customers.models.segments import Segment, Sweep, SweepKind, Word
 from outreach.customers.models.syncs import (
     FollowChange,
     Reading,
@@ -64,7 +64,6 @@ __all__ = [
     "Suppression",
     "Sweep",
     "SweepKind",
-    "SweepState",
     "SyncChoice",
     "SyncKind",
     "SyncRun",

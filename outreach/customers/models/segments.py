@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from outreach.ground.clock import Now
+from outreach.ground.runs import OPEN, Run
 from outreach.ground.scope import WorkspaceRow
 
 
@@ -55,42 +56,24 @@ class SweepKind(models.TextChoices):
     UNTAG = "untag", "Take a tag away"
 
 
-class SweepState(models.TextChoices):
-    RUNNING = "running", "Under way"
-    DONE = "done", "Done"
-    CANCELLED = "cancelled", "Stopped"
-
-
-class Sweep(WorkspaceRow):
+class Sweep(Run):
     """A walk through all customers that a filter finds, in committed steps by id.
 
-    It counts them, or gives or takes a tag. A worker leases it for one step at a time; whoever
-    finds the lease expired goes on behind `up_to_id`.
+    It counts them, or gives or takes a tag; whoever takes it up goes on behind `up_to_id`. `done`:
+    looked at so far; `of`: how many to look at, about.
     """
 
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=8, choices=SweepKind)
     query = models.CharField(max_length=1000, help_text="as in the address of the list")
     tag = models.CharField(max_length=50, blank=True)
-    state = models.CharField(max_length=12, choices=SweepState, default=SweepState.RUNNING)
-    of = models.PositiveBigIntegerField(help_text="how many to look at, about")
-    done = models.PositiveBigIntegerField(default=0, help_text="looked at so far")
     found = models.PositiveBigIntegerField(default=0, help_text="fit the filter, or got changed")
     up_to_id = models.BigIntegerField(default=0)
     last_id = models.BigIntegerField(help_text="who came later is not looked at")
-    token = models.UUIDField(null=True)
-    leased_until = models.DateTimeField(null=True)
-    asked_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
-    asked_at = models.DateTimeField(db_default=Now())
-    changed_at = models.DateTimeField(db_default=Now())
 
-    class Meta(WorkspaceRow.Meta):
+    class Meta(Run.Meta):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(kind__in=SweepKind.values), name="known_sweep_kind"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(state__in=SweepState.values), name="known_sweep_state"
             ),
             models.CheckConstraint(
                 condition=models.Q(kind=SweepKind.COUNT, tag="")
@@ -100,9 +83,7 @@ class Sweep(WorkspaceRow):
         ]
         indexes = [
             models.Index(
-                fields=["leased_until"],
-                condition=models.Q(state="running"),
-                name="sweep_running",
+                fields=["look_at"], condition=models.Q(state__in=OPEN), name="sweep_waiting"
             ),
             models.Index(fields=["workspace", "query", "-id"], name="sweep_of_filter"),
         ]

@@ -230,7 +230,7 @@ def _what_x_told(known: Known, word: Any) -> None:
 def _what_parts_hold(known: Known, word: Any) -> None:
     """An accepted invitation, and what imports, syncs, histories and searches hold of somebody."""
     house, customer = known.house, known.customer
-    of = {"workspace": house.workspace}
+    of: Any = {"workspace": house.workspace}
     _accepted(known, word)
     query = Criteria(q=customer.handle).query
     finding.save_segment(
@@ -263,11 +263,11 @@ def _what_parts_hold(known: Known, word: Any) -> None:
     memory, _ = ImportMemory.objects.of(house.manager).get_or_create(workspace=house.workspace)
     memory.columns |= {customer.handle.lower(): "handle"}
     memory.save()
-    open_run = of | {"x_account": house.account}
+    open_run: Any = of | {"x_account": house.account}
     who: Any = of | {"x_user_id": customer.x_user_id, "handle": customer.handle}
     sync, _ = SyncRun.everywhere.get_or_create(**open_run, kind="lists", state="waiting")
     SyncToAsk.objects.create(**who, run=sync)
-    moments = {"name": customer.name, "seen_at": now()}
+    moments: Any = {"name": customer.name, "seen_at": now()}
     SyncedUser.objects.create(**who, **moments, run=sync, reading="followers")
     SeenMutual.objects.create(**who, **moments, x_account=house.account, accepts_dms=True)
     history, _ = HistoryRun.everywhere.get_or_create(

@@ -14,6 +14,7 @@ from outreach.customers.finding import actions, queries, sweeps
 from outreach.customers.finding.criteria import Criteria
 from outreach.customers.models import Customer, Segment, Sweep, SweepKind
 from outreach.ground.clock import now
+from outreach.ground.runs import RunLost, take, waiting
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -128,14 +129,15 @@ def test_a_tag_is_taken_from_everybody_found(house, small_steps):
 def test_a_worker_that_dies_loses_one_step_and_another_goes_on(house, small_steps):
     rows = [house.customer(tags=["fair"]) for _ in range(5)]
     sweep = actions.tag_found(house.marketer, criteria=FAIR, tag="thanked")
-    token = sweeps.lease(sweep.pk)
+    token = take(Sweep, sweep.pk)
     assert token is not None
     assert sweeps.advance(sweep.pk, token)
-    assert (sweeps.lease(sweep.pk), sweeps.abandoned()) == (None, [])  # it is at work
+    assert (take(Sweep, sweep.pk), waiting(Sweep)) == (None, [])  # it is at work
     Sweep.everywhere.update(leased_until=now() - timedelta(seconds=1))
-    assert sweeps.abandoned() == [sweep.pk]
+    assert waiting(Sweep) == [sweep.pk]
     sweeps.run(sweep.pk)
-    assert not sweeps.advance(sweep.pk, token)  # the first one woke up: it is not its any more
+    with pytest.raises(RunLost):
+        sweeps.advance(sweep.pk, token)  # the first one woke up: it is not its any more
     sweep.refresh_from_db()
     assert (sweep.state, sweep.found) == ("done", 5)
     assert tags(*rows) == [["fair", "thanked"]] * 5
@@ -144,13 +146,17 @@ def test_a_worker_that_dies_loses_one_step_and_another_goes_on(house, small_step
 def test_a_tagging_can_be_stopped(house, browser, small_steps):
     rows = [house.customer(tags=["fair"]) for _ in range(5)]
     sweep = actions.tag_found(house.marketer, criteria=FAIR, tag="thanked")
-    token = sweeps.lease(sweep.pk)
+    token = take(Sweep, sweep.pk)
     assert token is not None
     sweeps.advance(sweep.pk, token)
     browser.post(url(house, "stop_sweep", sweep.pk))
-    assert not sweeps.advance(sweep.pk, token)
+    with pytest.raises(RunLost):
+        sweeps.advance(sweep.pk, token)
+    sweeps.run(sweep.pk)
+    sweep.refresh_from_db()
+    assert (sweep.state, sweep.found) == ("cancelled", 2)
     assert [len(each) for each in tags(*rows)] == [2, 2, 1, 1, 1]
-    assert sweeps.abandoned() == []
+    assert waiting(Sweep) == []
 
 
 # --- counting exactly ------------------------------------------------------------------------
@@ -175,7 +181,7 @@ def test_its_page_shows_how_far_it_is_and_ends_the_polling(house, small_steps):
     begun = browser.post(url(house, "count"), {"query": FAIR.query})
     sweep = Sweep.everywhere.get()
     assert begun["Location"] == url(house, "sweep", sweep.pk)
-    token = sweeps.lease(sweep.pk)
+    token = take(Sweep, sweep.pk)
     assert token is not None
     sweeps.advance(sweep.pk, token)
     page = browser.get(begun["Location"])
@@ -196,12 +202,12 @@ def test_the_tick_finds_what_no_wake_up_announced(settings):
     house.customer(tags=["fair"])
     sweep = Sweep.everywhere.create(
         workspace=house.workspace, kind="count", query=FAIR.query, of=1, last_id=10**9,
-        asked_by=house.marketer.user,
+        started_by=house.marketer.user,
     )  # fmt: skip
-    assert sweeps.abandoned() == [sweep.pk]
+    assert waiting(Sweep) == [sweep.pk]
     tasks.sweep(sweep.pk)
     sweep.refresh_from_db()
-    assert (sweep.state, sweep.found, sweeps.abandoned()) == ("done", 1, [])
+    assert (sweep.state, sweep.found, waiting(Sweep)) == ("done", 1, [])
 
 
 # --- segments --------------------------------------------------------------------------------

@@ -115,8 +115,9 @@ def test_a_row_whose_id_has_a_row_already_is_folded_into_it(world):
         world.house, "Ann", tags=["fair", "inks"], first_name="Annie",
         attributes={"order": "6", "size": "M"}, time_zone="Europe/Oslo",
     )  # fmt: skip
-    given = customers.Given(now(), "fair", "x")
-    customers.record_permission(world.house.marketer, bare.pk, given=given)
+    customers.record_permission(
+        world.house.marketer, bare.pk, given=customers.Given(now(), "fair", "x")
+    )
     assert world.sync("handles").found == 1
     (only,) = Customer.everywhere.all()
     assert (only.pk, only.tags, only.first_name) == (kept.pk, ["fair", "inks"], "Annie")
