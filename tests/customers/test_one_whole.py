@@ -124,7 +124,7 @@ def test_neither_is_counted_or_tagged_with_many(house, three):
 def test_neither_is_exported_and_the_count_says_so(house, three):
     _, *lines = "".join(exporting.lines(house.marketer, ["city"])).splitlines()
     assert [line.split(",")[0] for line in lines] == ["heron_kept"]
-    factories.browser(house.marketer).get(reverse("customers:export", args=[house.slug]))
+    factories.browser(house.manager).get(reverse("customers:export", args=[house.slug]))
     assert AuditEvent.objects.get(verb="customers.exported").detail.details == {"customers": 1}
 
 

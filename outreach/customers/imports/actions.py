@@ -145,7 +145,7 @@ def cancel(member: Member, run_id: int) -> bool:
     return True
 
 
-@action(Act.WRITE)
+@action(Act.REVIEW)
 def export(member: Member) -> list[str]:
     """Write down that everybody was exported. Returns the merge fields that they have."""
     keys = exporting.keys_of(member)

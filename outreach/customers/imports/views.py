@@ -39,7 +39,11 @@ def imports(request: MemberRequest) -> HttpResponse:
             else:
                 tasks.wake(made.pk)
                 return redirect("customers:import", slug=member.workspace.slug, import_id=made.pk)
-    page = {"form": form, "runs": queries.newest(member)}
+    page = {
+        "form": form,
+        "runs": queries.newest(member),
+        "may_export": member.may(Act.REVIEW),
+    }
     return render(request, "customers/imports/list.html", page, status=422 if form.errors else 200)
 
 
@@ -126,7 +130,7 @@ def refused(request: MemberRequest, import_id: int) -> StreamingHttpResponse:
     return _csv(queries.refused_lines(found), f"{name}.refused.csv")
 
 
-@member_view(Act.WRITE)
+@member_view(Act.REVIEW)
 @require_safe
 def export(request: MemberRequest) -> StreamingHttpResponse:
     """Everybody as CSV."""

@@ -20,9 +20,18 @@ pytestmark = pytest.mark.django_db
 
 
 def exported(house) -> str:
-    answer = factories.browser(house.marketer).get(reverse("customers:export", args=[house.slug]))
+    answer = factories.browser(house.manager).get(reverse("customers:export", args=[house.slug]))
     assert answer.status_code == 200
     return answer.getvalue().decode()
+
+
+def test_everybody_with_their_evidence_is_a_managers_to_take_away(house):
+    house.customer()
+    jo = factories.browser(house.marketer)
+    assert jo.get(reverse("customers:export", args=[house.slug])).status_code == 403
+    offered = jo.get(reverse("customers:imports", args=[house.slug])).content.decode()
+    assert "A manager can export everybody." in offered
+    assert reverse("customers:export", args=[house.slug]) not in offered
 
 
 def rows(text: str) -> list[dict[str, str]]:
