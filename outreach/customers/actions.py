@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models.functions import Lower
+from django.db.models import Q
+from django.db.models.functions import Coalesce, Lower
 
 from accounts.access import Act, Member, action
 from accounts.models import Workspace
@@ -247,6 +248,12 @@ def suppress_many_step(
     )
     ids = {*x_user_ids, *(x_user_id for x_user_id in found.values() if x_user_id)}
     ids -= erased_among(workspace_id, ids)
+    # Whose row is one of several that were merged says it for all of them.
+    speaking = set(
+        customers.filter(x_user_id__in=ids).values_list(Coalesce("merged_into_id", "pk"), flat=True)
+    )
+    whole = customers.filter(Q(pk__in=speaking) | Q(merged_into__in=speaking))
+    ids |= set(whole.filter(x_user_id__isnull=False).values_list("x_user_id", flat=True))
     erased_handles = erased_handles_among(workspace_id, named)
     named = [handle for handle in named if handle not in found and handle not in erased_handles]
     locked = list(

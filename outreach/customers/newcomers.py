@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from outreach.customers.erasing.queries import erased_among, living_among
+from outreach.customers.erasing.queries import erased_among, erased_handles_among
 from outreach.ground.writes import step
 
 
@@ -83,13 +83,14 @@ def welcome(workspace_id: int, people: Iterable[Somebody], *, unnamed: bool) -> 
     """
     by_id = {each.x_user_id: each for each in people}
     allowed = sorted(not_erased(workspace_id, by_id))
-    living = living_among(workspace_id, [(pk, by_id[pk].handle) for pk in allowed])
-    found = [by_id[x_user_id] for x_user_id in living]
+    handles = {by_id[x_user_id].handle for x_user_id in allowed} - {""}
+    erased = erased_handles_among(workspace_id, handles)
+    found = [by_id[x_user_id] for x_user_id in allowed if by_id[x_user_id].handle not in erased]
     values: dict[str, Any] = {
         "workspace": workspace_id,
         "unnamed": unnamed,
         "allowed": allowed,
-        "ids": living,
+        "ids": [each.x_user_id for each in found],
         "handles": [each.handle[:50] for each in found],
         "names": [each.name[:100] for each in found],
     }

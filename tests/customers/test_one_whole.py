@@ -16,7 +16,8 @@ from outreach.customers.erasing.queries import erased_handles_among, known_about
 from outreach.customers.finding import actions, sweeps
 from outreach.customers.finding.criteria import Criteria, of_query
 from outreach.customers.finding.queries import count, find, tags_of
-from outreach.customers.imports import exporting
+from outreach.customers.imports import actions as imports
+from outreach.customers.imports import exporting, running
 from outreach.customers.imports.running import work
 from outreach.customers.invitations.queries import they_follow
 from outreach.customers.models import (
@@ -24,6 +25,7 @@ from outreach.customers.models import (
     ErasedPerson,
     FollowChange,
     HeardMessage,
+    ImportRun,
     OptIn,
     Permission,
     Relationship,
@@ -39,7 +41,15 @@ from outreach.x import events
 from outreach.x.models import Via
 from tests import factories
 from tests.customers.erasing.dump import dump, where
-from tests.customers.imports.importing import counts, fresh, imported, reasons, uploaded
+from tests.customers.imports.importing import (
+    counted,
+    counts,
+    fresh,
+    imported,
+    reasons,
+    uploaded,
+    worked,
+)
 from tests.customers.invitations.conftest import invited, received
 
 pytestmark = pytest.mark.django_db
@@ -176,6 +186,26 @@ def test_a_file_does_not_bring_the_erased_back(house, three):
     assert (counts(run)[0], reasons(run)) == (0, {2: why})
 
 
+def test_who_is_merged_while_a_file_is_written_is_compared_again(house, monkeypatch):
+    kept, other = house.customer(), house.customer(handle="owl")
+    run = counted(house, "handle,tags\nowl,late\n")
+    imports.confirm(house.marketer, run.pk)
+    real, done = running.comparing.compare, []
+
+    def compare(*arguments):
+        found = real(*arguments)
+        if not done:
+            done.append(actions.merging.merge(house.workspace.pk, kept.pk, other.pk, actor_id=None))
+        return found
+
+    monkeypatch.setattr(running.comparing, "compare", compare)
+    assert (worked(run).state, Customer.everywhere.get(pk=kept.pk).tags) == ("waiting", [])
+    ImportRun.everywhere.update(look_at=now() - DAY)
+    actions.merge(house.marketer, kept.pk, other.pk)  # the first one went back with the file's step
+    assert worked(run).state == "done"
+    assert Customer.everywhere.get(pk=kept.pk).tags == ["late"]
+
+
 def test_a_file_that_is_written_after_the_erasure_changes_nobody(house, three):
     file = uploaded(house, "handle,tags\nheron_kept,late\n")
     erasing.erase(house.manager, three.kept.pk)
@@ -222,12 +252,19 @@ def test_who_was_erased_by_handle_does_not_come_back_by_writing(house):
 # --- one person ------------------------------------------------------------------------------
 
 
-def test_a_stop_from_either_row_holds_for_the_whole_person(house, three):
+@pytest.mark.parametrize("how", ["message", "list", "file"])
+def test_a_stop_from_either_row_holds_for_the_whole_person(house, three, how):
     letter = factories.delivery(house, Customer.everywhere.get(pk=three.kept.pk))
-    with transaction.atomic():
-        customers.suppress_step(
-            house.workspace.pk, three.merged.x_user_id, "Said stop.", actor_id=None
-        )
+    them = three.merged.x_user_id
+    if how == "message":
+        told(house, "stop", AT, them)
+    elif how == "list":
+        with transaction.atomic():
+            customers.suppress_many_step(
+                house.workspace.pk, x_user_ids=[them], reason="a list", actor_id=None
+            )
+    else:
+        imported(house, f"handle,x user id,stop\nheron_merged,{them},stop\n")
     stopped = Suppression.everywhere.values_list("x_user_id", flat=True)
     assert set(stopped) == {three.kept.x_user_id, three.merged.x_user_id}
     assert Delivery.everywhere.get(pk=letter.pk).state == "cancelled"

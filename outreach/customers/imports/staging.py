@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection
 
+from outreach.customers.erasing.naming import whole
 from outreach.customers.imports.rows import STAGED
 from outreach.ground.writes import step
 
@@ -148,7 +148,7 @@ NAMING = """
     FROM customers_importrefusal refusal
     WHERE workspace_id = %(workspace)s AND EXISTS (
         SELECT FROM unnest(%(words)s::text[]) word
-        WHERE array_to_string(cells, ' ') || ' ' || reason ~* ('(^|\\W)' || word || '($|\\W)'))
+        WHERE array_to_string(cells, ' ') || ' ' || reason ~* word)
 """
 
 
@@ -163,7 +163,7 @@ def refusals_naming(workspace_id: int, words: Sequence[str]) -> list[dict[str, A
     """  # noqa: S608  only its own parts
     with connection.cursor() as cursor:
         cursor.execute(
-            statement, {"workspace": workspace_id, "words": [re.escape(word) for word in words]}
+            statement, {"workspace": workspace_id, "words": [whole(word) for word in words]}
         )
         return [
             {"file": name, "line": line, "why": reason, "cells": cells}
@@ -176,5 +176,5 @@ def forget_refusals(workspace_id: int, words: Sequence[str]) -> None:
     """Remove the refused rows of a workspace in which one of these words stands, whole."""
     execute(
         f"DELETE {NAMING}",
-        {"workspace": workspace_id, "words": [re.escape(word) for word in words]},
+        {"workspace": workspace_id, "words": [whole(word) for word in words]},
     )

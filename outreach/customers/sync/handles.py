@@ -15,8 +15,8 @@ from typing import Any
 from django.db import connection
 
 from outreach.audit.actions import erase_details, record
+from outreach.customers.actions import suppress_step
 from outreach.customers.erasing.queries import erased_among
-from outreach.customers.hooks import suppressed
 from outreach.customers.models import Suppression
 from outreach.ground.writes import step
 
@@ -300,7 +300,7 @@ def _stop(workspace_id: int, stops: dict[int, int]) -> None:
             row.x_user_id, row.handle, row.not_found_at = x_user_id, "", None
             row.save(update_fields=["x_user_id", "handle", "not_found_at"])
         # Letters to that user may have been queued while the stop knew a handle alone.
-        suppressed(workspace_id, [x_user_id], row.reason)
+        suppress_step(workspace_id, x_user_id, row.reason, actor_id=None)
         record(
             "suppression.identified",
             target_kind="suppression",

@@ -31,11 +31,11 @@ NOTE_CHANGES = """
         INSERT INTO customers_followchange (workspace_id, x_account_id, customer_id, run_id,
             by_brand, holds, before, by)
         SELECT known.workspace_id, known.x_account_id,
-            coalesce(customer.merged_into_id, customer.id), %(run)s,
+            (SELECT coalesce(customer.merged_into_id, customer.id)
+            FROM customers_customer customer WHERE customer.id = known.customer_id), %(run)s,
             each.by_brand, each.holds, greatest(known.checked_at, each.heard_at), told.seen_at
         FROM customers_relationship known
         JOIN {told} told ON told.customer_id = known.customer_id
-        JOIN customers_customer customer ON customer.id = known.customer_id
         CROSS JOIN LATERAL (VALUES
             (false, told.followed_by, known.followed_by, known.followed_by_heard_at),
             (true, told.following, known.following, known.following_heard_at)

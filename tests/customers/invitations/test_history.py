@@ -17,6 +17,8 @@ from django.db.models import Sum
 
 from outreach.audit.models import AuditEvent
 from outreach.customers import actions as customers
+from outreach.customers.erasing import actions as erasing
+from outreach.customers.finding import actions as finding
 from outreach.customers.history import actions, reading, tasks
 from outreach.customers.history.actions import CannotRead
 from outreach.customers.models import (
@@ -32,6 +34,7 @@ from outreach.ground.clock import now
 from outreach.ground.runs import RunState, take
 from outreach.x.models import AccountState, Expense, XAccount
 from tests import factories
+from tests.customers.erasing.dump import dump, where
 from tests.customers.invitations.dying import STEPS
 from tests.sandbox_server import CHECKOUT
 
@@ -383,3 +386,30 @@ def test_a_worker_killed_at_any_step_leaves_all_or_nothing_and_the_next_finishes
     assert [row.x_user_id for row in Suppression.everywhere.all()] == [FIRST + 105]
     assert HistoryPerson.everywhere.count() == 0
     assert AuditEvent.objects.filter(verb="history.read").count() == 1
+
+
+def test_what_was_read_says_when_they_last_answered_and_is_never_moved_back(sandbox, house):
+    written(sandbox, "hello there", "stop", "an old friend")
+    late = now() + timedelta(days=1)
+    old = house.customer(x_user_id=FIRST + 2, last_answered_at=late)
+    stopped = house.customer(x_user_id=FIRST + 1)
+    kept, merged = house.customer(), house.customer(x_user_id=FIRST)
+    finding.merge(house.marketer, kept.pk, merged.pk)
+    before = now() - timedelta(minutes=5)
+    read(house)
+    at = dict(Customer.everywhere.values_list("pk", "last_answered_at"))
+    assert at[old.pk] == late
+    assert [at[row.pk] > before for row in (stopped, kept, merged)] == [True, True, True]
+    # What a merged row's X user wrote permits letters to the row that speaks for them.
+    assert given() == {kept.x_user_id: "hello there", old.x_user_id: "an old friend"}
+
+
+def test_whoever_is_erased_while_a_history_is_read_is_not_read_again(sandbox, house):
+    ana = house.customer(x_user_id=FIRST)
+    written(sandbox, "zqwrittenzq", "hello")
+    run = begun(house)
+    erasing.erase(house.manager, ana.pk)
+    token = take(HistoryRun, run.pk)
+    assert reading._step(run.pk, token)  # a page
+    assert [each.x_user_id for each in HistoryPerson.everywhere.all()] == [FIRST + 1]
+    assert where(["zqwrittenzq"], dump()) == {"zqwrittenzq": set()}
