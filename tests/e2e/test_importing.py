@@ -76,10 +76,10 @@ def test_a_file_that_is_no_table_and_one_that_is_cancelled(jo):
     look_at(jo.page, "the imports of a workspace, and no file chosen")
 
 
-def test_everybody_as_a_file(jo):
-    jo.goto("customers/import/")
-    with jo.page.expect_download() as download:
-        jo.link("Export everybody as CSV").click()
+def test_everybody_as_a_file(ruth):
+    ruth.goto("customers/import/")
+    with ruth.page.expect_download() as download:
+        ruth.link("Export everybody as CSV").click()
     text = download.value.path().read_text(encoding="utf-8-sig")
     assert text.startswith("Handle,X user id,Name,First name,")
     assert "anaprado" in text

@@ -89,7 +89,7 @@ def test_only_this_workspace_is_exported_and_it_is_audited(full):
     assert "elsewhere" not in text
     assert "theirs" not in text
     event = AuditEvent.objects.get(verb="customers.exported")
-    assert event.actor_id == full.marketer.user_id
+    assert event.actor_id == full.manager.user_id
     assert AuditDetail.objects.get(event=event).details == {"customers": 5}
 
 
