@@ -208,7 +208,10 @@ def test_who_is_merged_while_a_file_is_written_is_compared_again(house, monkeypa
 
 def test_a_file_that_is_written_after_the_erasure_changes_nobody(house, three):
     file = uploaded(house, "handle,tags\nheron_kept,late\n")
-    erasing.erase(house.manager, three.kept.pk)
+    url = reverse("customers:erase", args=[house.slug, three.kept.pk])
+    asked = factories.browser(house.manager).get(url).content.decode()
+    assert "1 import that was not written yet" in asked
+    assert erasing.erase(house.manager, three.kept.pk)["imports"] == 1
     run = fresh(file)
     assert (run.state, run.stage, work(run.pk)) == ("cancelled", "ended", False)
     assert run.problem == "Somebody was erased meanwhile, who may be in the file. Upload it again."

@@ -225,3 +225,16 @@ def test_outside_a_transaction_a_step_is_refused(house):
     run = made(house)
     with pytest.raises(NoTransaction):
         runs.keep(ImportRun, run.pk, take(run))
+
+
+def test_ended_at_once_whoever_works_on_it_has_lost_it(house, run):
+    token = take(run)
+    waits, done = made(house), made(house, state=RunState.DONE)
+    with transaction.atomic():
+        ended = runs.cancel_at_once(ImportRun.everywhere.all(), problem="Cut short.")
+    assert ended == [run.pk, waits.pk]
+    assert [fresh(each).state for each in (run, waits, done)] == ["cancelled", "cancelled", "done"]
+    assert (fresh(run).problem, fresh(run).token) == ("Cut short.", None)
+    with pytest.raises(RunLost), transaction.atomic():
+        runs.keep(ImportRun, run.pk, token)
+    assert runs.waiting(ImportRun) == []

@@ -12,6 +12,7 @@ from django.db.models import Q
 from outreach.audit.queries import events_about
 from outreach.customers.erasing import hashes
 from outreach.customers.hooks import Whom, known
+from outreach.customers.imports.queries import count_open
 from outreach.customers.models import (
     Customer,
     ErasedPerson,
@@ -171,6 +172,7 @@ def lost_with(scope: Scope, customer_id: int) -> Counter[str]:
     counts = Counter(
         {name: len(found) for name, found in about.items() if isinstance(found, list) and found}
     )
+    counts["imports"] = count_open(scope)
     counts["evidence_files"] = sum(1 for each in about["permissions"] if each["file"])
     return +counts
 

@@ -29,6 +29,10 @@ WORDS = {
     "opted_in": ("accepted invitation", "accepted invitations"),
     "follows": ("change of who follows whom", "changes of who follows whom"),
     "segments": ("segment that names them", "segments that name them"),
+    "imports": (
+        "import that was not written yet, since they may be in its file: upload it again",
+        "imports that were not written yet, since they may be in their files: upload them again",
+    ),
     "left_out_of_files": ("row of a file that was left out", "rows of files that were left out"),
     "told_by_x": ("thing that X told about them", "things that X told about them"),
 }

@@ -171,17 +171,20 @@ def give_up(workspace: Workspace, run_id: int) -> None:
 
 
 @step
-def forget_step(workspace_id: int, words: Iterable[str]) -> None:
+def forget_step(workspace_id: int, words: Iterable[str]) -> int:
     """Part of erasing somebody: what is kept of files that may hold them goes.
 
     Files that were not written yet are cancelled, since what is packed cannot be searched; of rows
     that were left out those go in which one of `words` stands (handle, name, X user id). A step
     that is under way is waited for, so call it before a customer is locked, or hold the runs.
+    Returns how many were cancelled.
     """
     rows = ImportRun.everywhere.filter(workspace_id=workspace_id)
-    for run_id in runs.cancel_at_once(rows, problem=CUT_SHORT, stage=ImportStage.ENDED):
+    ended = runs.cancel_at_once(rows, problem=CUT_SHORT, stage=ImportStage.ENDED)
+    for run_id in ended:
         running.clear(run_id)
     staging.forget_refusals(workspace_id, [word for word in words if word])
+    return len(ended)
 
 
 @step

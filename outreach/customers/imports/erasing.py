@@ -20,7 +20,7 @@ def erase_files(erasure: Erasure) -> None:
     The runs are held by the erasure already.
     """
     whom, names = erasure.whom, Names(erasure.whom.names)
-    actions.forget_step(whom.workspace_id, whom.names)
+    erasure.gone["imports"] = actions.forget_step(whom.workspace_id, whom.names)
     runs = ImportRun.objects.of(whom)
     for run in runs:
         said: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from outreach.customers.imports import columns
 from outreach.customers.models import ImportRefusal, ImportRun
+from outreach.ground.runs import OPEN
 from outreach.ground.scope import Scope
 
 _SHOWN = 50
@@ -28,6 +29,11 @@ def newest(scope: Scope, most: int = 20) -> list[ImportRun]:
     """The workspace's last imports. One query."""
     rows = ImportRun.objects.of(scope).select_related("started_by").order_by("-pk")
     return list(rows[:most])
+
+
+def count_open(scope: Scope) -> int:
+    """How many imports were not written yet. One query."""
+    return ImportRun.objects.of(scope).filter(state__in=OPEN).count()
 
 
 def one(scope: Scope, run_id: int) -> ImportRun:
