@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from outreach.guidance.rules.base import Mark, Reading
+from outreach.guidance.scoring import REPEATED
 from outreach.guidance.words import Gram, Weights, share
 
 FITTED_SPAM, FITTED_PERSON = "words.often-spam", "words.often-letters"
@@ -57,32 +59,40 @@ def _in_lexicons(reading: Reading) -> dict[str, list[list[Gram]]]:
 
 
 def fitted(reading: Reading) -> Iterator[Mark]:
-    """Words and pairs with a fitted weight: spam's anywhere, letters' in clean sentences.
+    """Words and pairs with a fitted weight, spam's and letters', sentence by sentence.
 
-    A sentence in which they come to little is passed over: that is noise, not a reason.
+    Where they come to little in a sentence they are passed over: that is noise, not a reason. In a
+    sentence with a phrase that is warned of, letters' words take less than the phrase adds.
     """
     weights = reading.language.words
+    entries = reading.language.entries
     seen: set[str] = set()
-    for sentence in reading.view.sentences:
+    for index, sentence in enumerate(reading.view.sentences):
         found = weights.found(reading.view, sentence)
         if not found:
             continue
         spam = [gram for gram in found if weights.of[gram.name] > 0]
         yield from _told(reading, FITTED_SPAM, spam, weights, seen)
-        if sentence.first in reading.clean_starts:
-            person = [gram for gram in found if weights.of[gram.name] < 0]
-            yield from _told(reading, FITTED_PERSON, person, weights, seen)
+        person = [gram for gram in found if weights.of[gram.name] < 0]
+        warned = reading.warned_in.get(index)
+        most = REPEATED * max(entries[family].weight for family in warned) if warned else math.inf
+        yield from _told(reading, FITTED_PERSON, person, weights, seen, most)
 
 
 def _told(
-    reading: Reading, rule: str, found: list[Gram], weights: Weights, seen: set[str]
+    reading: Reading,
+    rule: str,
+    found: list[Gram],
+    weights: Weights,
+    seen: set[str],
+    most: float = math.inf,
 ) -> Iterator[Mark]:
     once = {gram.name: gram for gram in reversed(found)}
     if abs(sum(weights.of[name] for name in once)) < WORTH_TELLING:
         return
     new = [gram for name, gram in once.items() if name not in seen]
     seen.update(once)
-    weight = round(sum(weights.of[gram.name] for gram in new), 6)
+    weight = round(max(-most, sum(weights.of[gram.name] for gram in new)), 6)
     if weight:
         yield _mark(reading, rule, new, weight=weight)
 
