@@ -41,8 +41,8 @@ LEAST = 0.05
 """No rule weighs less: what is said of a letter has a share in its score."""
 IN_MESSAGES, IN_SOURCES = 2, 2
 """A word has a weight only if this many messages, of this many sources, have it."""
-WORTH_KEEPING = 0.1
-REST_COUNTS = 2.5
+WORTH_KEEPING = 0.15
+REST_COUNTS = 3.0
 """A good letter called spam does more harm than spam that passes, so good letters count more."""
 DIGITS = 3
 _NAME_SHARE = 0.6
@@ -56,6 +56,7 @@ that's s t re
 """
 _FUNCTION_WORDS = frozenset(_CARRYING.split())
 """Words that carry a sentence and say nothing by themselves; beside another word they may."""
+_BESIDE_NUMBERS = _FUNCTION_WORDS | {"^", "$", "#number", "#mixed"}
 
 
 def priors() -> dict[str, float]:
@@ -188,10 +189,16 @@ def _vocabulary(
     for word in sorted(counts):
         if counts[word] < IN_MESSAGES or len(seen_in[word]) < IN_SOURCES:
             continue
-        if names & set(word.split()) or word in _FUNCTION_WORDS:
+        parts = set(word.split())
+        if names & parts or word in _FUNCTION_WORDS or _is_a_number(parts):
             continue
         (spam if speaking[word] > weight[word] / 2 else good).append(word)
     return spam, good
+
+
+def _is_a_number(parts: set[str]) -> bool:
+    """Whether it is only a time, a number or a date with words that say nothing."""
+    return bool(parts & {"#number", "#mixed"}) and not parts - _BESIDE_NUMBERS
 
 
 def _names(messages: list[Message]) -> set[str]:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from outreach.guidance import Severity
+from outreach.guidance import Severity, read
 from outreach.guidance.language import language
-from tests.guidance.reports import found, marked, warned_of
+from tests.guidance.reports import MARIA, found, marked, warned_of
 
 MARKED = [
     ("automatic.thanks", "Thanks for following!", "Thanks for following"),
@@ -217,3 +217,22 @@ def test_asking_for_a_secret_blocks(text):
 )
 def test_speaking_of_secrets_is_not_asking_for_them(text):
     assert found(text, "secret.asked") == []
+
+
+def test_leading_to_a_help_page_is_an_answer():
+    help_page, shop = "help.inkandloom.com", "shop.inkandloom.com"
+    assert found(f"Please visit our site {help_page}", "automatic.look") == []
+    assert found(f"Please visit our site {shop}", "automatic.look") != []
+
+
+def test_a_time_is_no_price_of_a_text():
+    assert found("The class begins at 7.15pm or 2:30 pm.", "money.premium-rate") == []
+    assert found("Texts cost 150p/msg.", "money.premium-rate") != []
+
+
+def test_words_of_letters_take_off_less_than_the_phrase_beside_them():
+    findings = read("Thanks for your patience, hope you like it tomorrow, act now", MARIA).findings
+    phrase = sum(each.weight for each in findings if each.rule == "urgency")
+    letters = sum(each.weight for each in findings if each.rule == "words.often-letters")
+    assert letters < 0
+    assert phrase > -letters

@@ -18,7 +18,7 @@ _SIGNS_OF_PRINT = (
     "stop", "msg", "call", "mobile", "std",
 )  # fmt: skip
 _SMALL_PRINT = re.compile(
-    r"\d{1,2}[05] ?p(?:/| ?per ?| ?a ?|pm|/?m)(?:min|msg|text|txt|wk|week|sms|day|call)?\b"
+    r"(?<![\d:.])\d{1,2}[05] ?p(?:/| ?per ?| ?a ?|pm|/?m)(?:min|msg|text|txt|wk|week|sms|day|call)?\b"
     r"|(?:\u00a3|gbp ?)\d(?:\.\d\d)? ?(?:/|per ?|pw|p/w|a )(?:wk|week|msg|min|day|text|month|mnth)?\b"
     r"|\b(?:txt|text|rply|reply) (?:[\w\"\'*]{1,15} ){1,3}to \d{4,6}\b|\bp\.?o\.? ?box ?\w"
     r"|\bt ?(?:&|and|n) ?c'?s?\b|\b1[68] ?(?:\+|yrs|only\b|&? ?over\b)"
