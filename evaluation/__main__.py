@@ -31,7 +31,7 @@ from outreach.guidance.scoring import SPAM_FROM
 
 MESSAGES = Path("../shared/guidance/messages.jsonl")
 WEIGHTS = Path(__file__).parents[1] / "outreach" / "guidance" / "weights.json"
-OURS = ("practice.jsonl", "blind.jsonl")
+OURS = ("practice.jsonl", "blind.jsonl", "blind2.jsonl")
 """Messages of the project's own, beside this file, that every fit learns from too."""
 
 

@@ -26,6 +26,7 @@ from outreach.guidance.language import Entry, language
 from outreach.guidance.report import Severity
 from outreach.guidance.rules.wording import WORTH_TELLING
 from outreach.guidance.scoring import REPEATED, Figures
+from outreach.guidance.words import stem
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -41,8 +42,8 @@ LEAST = 0.05
 """No rule weighs less: what is said of a letter has a share in its score."""
 IN_MESSAGES, IN_SOURCES = 2, 2
 """A word has a weight only if this many messages, of this many sources, have it."""
-WORTH_KEEPING = 0.15
-REST_COUNTS = 3.0
+WORTH_KEEPING = 0.2
+REST_COUNTS = 3.5
 """A good letter called spam does more harm than spam that passes, so good letters count more."""
 DIGITS = 3
 _NAME_SHARE = 0.6
@@ -178,6 +179,7 @@ def _vocabulary(
     weight: dict[str, float] = defaultdict(float)
     seen_in: dict[str, set[str]] = defaultdict(set)
     names = _names(messages)
+    names |= {stem(name) for name in names}
     for message, row, source, share in zip(messages, rows, sources, shares, strict=True):
         for word in row.words:
             counts[word] += 1

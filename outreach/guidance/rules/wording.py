@@ -10,7 +10,7 @@ from outreach.guidance.scoring import REPEATED
 from outreach.guidance.words import Gram, share
 
 FITTED_SPAM, FITTED_PERSON = "words.often-spam", "words.often-letters"
-WORTH_TELLING = 0.3
+WORTH_TELLING = 0.5
 """Log-odds that the fitted words of a sentence must come to before they are told and counted."""
 _NAMED_MOST = 12
 _WORDS_THAT_SAY = 2
