@@ -42,7 +42,7 @@ LEAST = 0.05
 """No rule weighs less: what is said of a letter has a share in its score."""
 IN_MESSAGES, IN_SOURCES = 2, 2
 """A word has a weight only if this many messages, of this many sources, have it."""
-WORTH_KEEPING = 0.2
+WORTH_KEEPING = 0.25
 REST_COUNTS = 3.5
 """A good letter called spam does more harm than spam that passes, so good letters count more."""
 DIGITS = 3

@@ -21,6 +21,10 @@ STEM = 5
 _SHARES = (0.0, *accumulate(1 / place for place in range(1, 7)))
 
 
+Places = dict[str, tuple[int, int]]
+"""Names with the tokens[first:last] where they stand."""
+
+
 @dataclass(slots=True)
 class Gram:
     """A word, its beginning or a pair of neighbours: tokens[first:last] of a view, named `name`."""
@@ -60,30 +64,31 @@ class Weights:
         self._notable = self._seconds.union(weights)
         self._stems = {name[:STEM]: name for name in weights if name[-1] == "*"}
 
-    def found(self, view: View, sentence: Sentence) -> tuple[list[Gram], list[Gram]]:
-        """The grams of a sentence that have a weight: spam's, and letters'."""
+    def found(self, view: View, sentence: Sentence) -> tuple[Places, Places]:
+        """What of a sentence has a weight, spam's and letters', each at its first place."""
         of, firsts, seconds, notable = self.of, self._firsts, self._seconds, self._notable
         stems = self._stems
-        spam: list[Gram] = []
-        person: list[Gram] = []
+        spam: Places = {}
+        person: Places = {}
         before = BEGIN
         index = sentence.first
         for word in view.shapes[index : sentence.last]:
             if word in notable:
                 if word in of:
-                    (spam if of[word] > 0 else person).append(Gram(word, index, index + 1))
+                    (spam if of[word] > 0 else person).setdefault(word, (index, index + 1))
                 if before in firsts and word in seconds:
                     pair = f"{before} {word}"
                     if pair in of:
                         at = index if before == BEGIN else index - 1
-                        (spam if of[pair] > 0 else person).append(Gram(pair, at, index + 1))
+                        (spam if of[pair] > 0 else person).setdefault(pair, (at, index + 1))
             if len(word) > STEM and word[:STEM] in stems:
                 begun = stems[word[:STEM]]
-                (spam if of[begun] > 0 else person).append(Gram(begun, index, index + 1))
+                (spam if of[begun] > 0 else person).setdefault(begun, (index, index + 1))
             before = word
             index += 1
         if before in firsts and (pair := f"{before} {END}") in of:
-            (spam if of[pair] > 0 else person).append(Gram(pair, sentence.last - 1, sentence.last))
+            place = (sentence.last - 1, sentence.last)
+            (spam if of[pair] > 0 else person).setdefault(pair, place)
         return spam, person
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from outreach.guidance.rules.base import Mark, Reading
 from outreach.guidance.scoring import REPEATED
-from outreach.guidance.words import Gram, share
+from outreach.guidance.words import Places, share
 
 FITTED_SPAM, FITTED_PERSON = "words.often-spam", "words.often-letters"
 WORTH_TELLING = 0.5
@@ -90,17 +90,21 @@ def fitted(reading: Reading) -> Iterator[Mark]:
 
 
 def _told(
-    reading: Reading, rule: str, found: list[Gram], seen: set[str], most: float = math.inf
+    reading: Reading, rule: str, found: Places, seen: set[str], most: float = math.inf
 ) -> Mark | None:
     """The mark on what a sentence holds of one kind, if that is worth telling and is new."""
     of = reading.language.words.of
-    once = {gram.name: gram for gram in reversed(found)}
-    if abs(sum([of[name] for name in once])) < WORTH_TELLING:
+    total = sum([of[name] for name in found])
+    if abs(total) < WORTH_TELLING:
         return None
-    new = [gram for name, gram in once.items() if name not in seen]
-    seen.update(once)
-    weight = round(max(-most, sum([of[gram.name] for gram in new])), 6)
-    return _mark(reading, rule, _runs(new), weight=weight) if weight else None
+    places = list(found.values())
+    if not seen.isdisjoint(found):
+        new = [name for name in found if name not in seen]
+        total = sum([of[name] for name in new])
+        places = [found[name] for name in new]
+    seen.update(found)
+    weight = round(max(-most, total), 6)
+    return _mark(reading, rule, _runs(places), weight=weight) if weight else None
 
 
 def _mark(
@@ -121,10 +125,10 @@ def _mark(
     return Mark(rule, spans[0][0], spans[-1][1], values=values, amount=amount, weight=weight)
 
 
-def _runs(found: list[Gram]) -> list[tuple[int, int]]:
-    """Where the grams stand, those that touch taken together."""
+def _runs(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The places in order, those that overlap taken together."""
     runs: list[tuple[int, int]] = []
-    for first, last in sorted((gram.first, gram.last) for gram in found):
+    for first, last in sorted(places):
         if runs and first < runs[-1][1]:
             runs[-1] = (runs[-1][0], max(runs[-1][1], last))
         else:
