@@ -1,6 +1,7 @@
 """`python -m evaluation [FILE]`: measure by cross-validation, then fit the figures to all messages.
 
-FILE is a JSON lines file of labelled messages (default ../shared/guidance/messages.jsonl). With
+FILE is a JSON lines file of labelled messages (default ../shared/guidance/messages.jsonl). The
+project's own messages (practice.jsonl, blind.jsonl) join every fit and are not measured. With
 `--keep` nothing is written; with `--as-it-is` the messages are read with the figures there are, and
 nothing is fitted: for labelled messages that no weight was fitted to.
 """
@@ -30,6 +31,8 @@ from outreach.guidance.scoring import SPAM_FROM
 
 MESSAGES = Path("../shared/guidance/messages.jsonl")
 WEIGHTS = Path(__file__).parents[1] / "outreach" / "guidance" / "weights.json"
+OURS = ("practice.jsonl", "blind.jsonl", "blind2.jsonl")
+"""Messages of the project's own, beside this file, that every fit learns from too."""
 
 
 def main(arguments: list[str]) -> int:
@@ -46,6 +49,9 @@ def main(arguments: list[str]) -> int:
     found = [evidence(message.text, message.context) for message in messages]
     parted = sources(messages)
     fold_of = folds(parted)
+    ours = [message for name in OURS for message in load(Path(__file__).with_name(name))]
+    ours_found = [] if asked.as_it_is else [evidence(each.text, each.context) for each in ours]
+    ours_parted = sources(ours)
     models = []
     for fold in range(FOLDS):
         if asked.as_it_is:
@@ -54,14 +60,15 @@ def main(arguments: list[str]) -> int:
         kept = [index for index, other in enumerate(fold_of) if other != fold]
         models.append(
             fit(
-                [messages[index] for index in kept],
-                [found[index] for index in kept],
-                [parted[index] for index in kept],
+                [*(messages[index] for index in kept), *ours],
+                [*(found[index] for index in kept), *ours_found],
+                [*(parted[index] for index in kept), *ours_parted],
             )
         )
     how = "with the figures as they are" if asked.as_it_is else f"{FOLDS} folds, grouped by source"
     out = sys.stdout.write
-    out(f"{len(messages)} messages of {len(set(parted))} sources, {how}\n\n")
+    out(f"{len(messages)} messages of {len(set(parted))} sources, {how}\n")
+    out("\n" if asked.as_it_is else f"{len(ours)} messages of our own learned from\n\n")
     scores = [
         probability(models[fold].log_odds(row)) for fold, row in zip(fold_of, found, strict=True)
     ]
@@ -70,7 +77,7 @@ def main(arguments: list[str]) -> int:
     out(_pairs(messages, parted, scores))
     if asked.as_it_is:
         return 0
-    model = fit(messages, found, parted)
+    model = fit([*messages, *ours], [*found, *ours_found], [*parted, *ours_parted])
     out(_size(model))
     if not asked.keep:
         WEIGHTS.write_text(_written(model), encoding="utf-8")

@@ -17,20 +17,15 @@ FITTED = (FITTED_SPAM, FITTED_PERSON)
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Rules with the amount they count; words and pairs by sentence, and whether it is clean."""
+    """Rules with the amount they count; by sentence, words and pairs, and rules that warn there."""
 
     rules: dict[str, float]
-    sentences: tuple[tuple[frozenset[str], bool], ...]
+    sentences: tuple[tuple[frozenset[str], frozenset[str]], ...]
 
     @property
     def words(self) -> frozenset[str]:
         """Words and pairs of all sentences."""
         return frozenset().union(*(words for words, _ in self.sentences))
-
-    @property
-    def clean_words(self) -> frozenset[str]:
-        """Words and pairs of clean sentences."""
-        return frozenset().union(*(words for words, clean in self.sentences if clean))
 
 
 def evidence(text: str, context: Context) -> Evidence:
@@ -44,8 +39,8 @@ def evidence(text: str, context: Context) -> Evidence:
     sentences = tuple(
         (
             frozenset(gram.name for gram in grams(reading.view, sentence)),
-            sentence.first in reading.clean_starts,
+            frozenset(reading.warned_in.get(index, ())),
         )
-        for sentence in reading.view.sentences
+        for index, sentence in enumerate(reading.view.sentences)
     )
     return Evidence(dict(rules), sentences)

@@ -25,142 +25,39 @@ from evaluation.messages import Message
 from outreach.guidance.language import Entry, language
 from outreach.guidance.report import Severity
 from outreach.guidance.rules.wording import WORTH_TELLING
-from outreach.guidance.scoring import Figures
+from outreach.guidance.scoring import REPEATED, Figures
+from outreach.guidance.words import stem
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-PRAISE_MOST = 5.0
-PRAISE_GONE = 10.0
-RULES_HELD = 2.0
+PRAISE_MOST = 20.0
+PRAISE_GONE = 40.0
+RULES_HELD = 4.0
 """How firmly rules are held to their weights by judgement."""
-WORDS_HELD = 4.0
+WORDS_HELD = 1.0
 """How firmly the weights of words are held to nothing."""
 QUIET_MOST = 0.5
 """No quiet note weighs more, or it would call spam what it does not even ask to mend."""
 LEAST = 0.05
 """No rule weighs less: what is said of a letter has a share in its score."""
-IN_MESSAGES, IN_SOURCES = 3, 2
+IN_MESSAGES, IN_SOURCES = 2, 2
 """A word has a weight only if this many messages, of this many sources, have it."""
-WORTH_KEEPING = 0.04
+WORTH_KEEPING = 0.25
+REST_COUNTS = 3.5
+"""A good letter called spam does more harm than spam that passes, so good letters count more."""
 DIGITS = 3
 _NAME_SHARE = 0.6
-_FUNCTION_WORDS = frozenset(
-    [
-        "^",
-        "$",
-        ".",
-        "?",
-        "the",
-        "a",
-        "an",
-        "this",
-        "that",
-        "these",
-        "those",
-        "it",
-        "its",
-        "it's",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "am",
-        "do",
-        "does",
-        "did",
-        "has",
-        "have",
-        "had",
-        "will",
-        "would",
-        "can",
-        "could",
-        "should",
-        "may",
-        "might",
-        "must",
-        "and",
-        "or",
-        "but",
-        "if",
-        "so",
-        "as",
-        "at",
-        "by",
-        "for",
-        "from",
-        "in",
-        "into",
-        "of",
-        "off",
-        "on",
-        "out",
-        "over",
-        "to",
-        "up",
-        "with",
-        "than",
-        "then",
-        "there",
-        "here",
-        "not",
-        "no",
-        "i'm",
-        "i",
-        "me",
-        "my",
-        "we",
-        "us",
-        "our",
-        "you",
-        "your",
-        "he",
-        "she",
-        "they",
-        "him",
-        "her",
-        "them",
-        "his",
-        "their",
-        "what",
-        "which",
-        "who",
-        "when",
-        "where",
-        "how",
-        "why",
-        "all",
-        "any",
-        "some",
-        "just",
-        "also",
-        "very",
-        "more",
-        "most",
-        "much",
-        "many",
-        "such",
-        "only",
-        "own",
-        "same",
-        "too",
-        "about",
-        "after",
-        "before",
-        "again",
-        "i'll",
-        "i've",
-        "we're",
-        "you're",
-        "that's",
-        "s",
-        "t",
-        "re",
-    ]
-)
-"""Words that carry a sentence and say nothing: nobody would take them for a reason."""
+_CARRYING = """
+the a an this that these those it its it's is are was were be been am do does did has have
+had will would can could should may might must and or but if so as at by for from in into of
+off on out over to up with than then there here not no i'm i me my we us our you your he she
+they him her them his their what which who when where how why all any some just also very
+more most much many such only own same too about after before again i'll i've we're you're
+that's s t re
+"""
+_FUNCTION_WORDS = frozenset(_CARRYING.split())
+"""Words that carry a sentence and say nothing by themselves; beside another word they may."""
+_BESIDE_NUMBERS = _FUNCTION_WORDS | {"^", "$", "#number", "#mixed"}
 
 
 def priors() -> dict[str, float]:
@@ -187,11 +84,11 @@ class Model:
             else:
                 praised -= weight
         seen: set[str] = set()
-        for sentence, clean in found.sentences:
+        for sentence, rules in found.sentences:
             weights = {word: self.words[word] for word in sentence if word in self.words}
             warned += _told({w: x for w, x in weights.items() if x > 0}, seen)
-            if clean:
-                praised += _told({w: -x for w, x in weights.items() if x < 0}, seen)
+            most = REPEATED * max((self.rules[rule] for rule in rules), default=math.inf)
+            praised += min(most, _told({w: -x for w, x in weights.items() if x < 0}, seen))
         most, gone = self.figures.praise_most, self.figures.praise_gone
         worth = most * (1 - np.exp(-praised / most)) * max(0.0, 1 - warned / gone)
         return float(self.figures.start + warned - worth)
@@ -219,8 +116,8 @@ def fit(messages: Sequence[Message], found: Sequence[Evidence], sources: Sequenc
     spam_words, good_words = _vocabulary(
         [messages[index] for index in kept], rows, [sources[index] for index in kept]
     )
-    up = _matrix(rows, warning, spam_words, clean=False)
-    down = _matrix(rows, praising, good_words, clean=True)
+    up = _matrix(rows, warning, spam_words)
+    down = _matrix(rows, praising, good_words)
     prior = np.array(
         [-1.5]
         + [judged[rule] for rule in warning] + [0.0] * len(spam_words)
@@ -262,11 +159,14 @@ def _most(entry: Entry) -> float | None:
 
 
 def _shares(messages: list[Message]) -> Array:
-    """What each message counts: groups alike within spam and within the rest, both sides alike."""
+    """What each message counts: groups alike within spam and within the rest, the rest more."""
     sizes = Counter(message.group for message in messages)
     sides = Counter({message.group: message.is_spam for message in messages}.values())
     total = len(messages)
-    return np.array([total / 2 / sides[m.is_spam] / sizes[m.group] for m in messages])
+    worth = {True: 1.0, False: REST_COUNTS}
+    return np.array(
+        [worth[m.is_spam] * total / 2 / sides[m.is_spam] / sizes[m.group] for m in messages]
+    )
 
 
 def _vocabulary(
@@ -279,6 +179,7 @@ def _vocabulary(
     weight: dict[str, float] = defaultdict(float)
     seen_in: dict[str, set[str]] = defaultdict(set)
     names = _names(messages)
+    names |= {stem(name) for name in names}
     for message, row, source, share in zip(messages, rows, sources, shares, strict=True):
         for word in row.words:
             counts[word] += 1
@@ -290,10 +191,16 @@ def _vocabulary(
     for word in sorted(counts):
         if counts[word] < IN_MESSAGES or len(seen_in[word]) < IN_SOURCES:
             continue
-        if names & set(word.split()) or _FUNCTION_WORDS.issuperset(word.split()):
+        parts = set(word.split())
+        if names & parts or word in _FUNCTION_WORDS or _is_a_number(parts):
             continue
         (spam if speaking[word] > weight[word] / 2 else good).append(word)
     return spam, good
+
+
+def _is_a_number(parts: set[str]) -> bool:
+    """Whether it is only a time, a number or a date with words that say nothing."""
+    return bool(parts & {"#number", "#mixed"}) and not parts - _BESIDE_NUMBERS
 
 
 def _names(messages: list[Message]) -> set[str]:
@@ -314,7 +221,7 @@ def _names(messages: list[Message]) -> set[str]:
     return {word for word, count in capital.items() if count > _NAME_SHARE * (count + small[word])}
 
 
-def _matrix(rows: list[Evidence], rules: list[str], words: list[str], *, clean: bool) -> Any:
+def _matrix(rows: list[Evidence], rules: list[str], words: list[str]) -> Any:
     # A word may be called like a rule ("money").
     rule_places = {name: index for index, name in enumerate(rules)}
     word_places = {name: index for index, name in enumerate(words, start=len(rules))}
@@ -325,7 +232,7 @@ def _matrix(rows: list[Evidence], rules: list[str], words: list[str], *, clean: 
                 row_of.append(index)
                 column_of.append(rule_places[rule])
                 values.append(amount)
-        for word in sorted(row.clean_words if clean else row.words):
+        for word in sorted(row.words):
             place = word_places.get(word)
             if place is not None:
                 row_of.append(index)

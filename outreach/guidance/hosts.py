@@ -27,3 +27,8 @@ def parts(host: str) -> tuple[str, str, str]:
     """
     found = _extract()(host)
     return found.subdomain, found.domain, found.suffix
+
+
+def is_help(host: str, names: frozenset[str]) -> bool:
+    """Whether it is a site's own help pages: "support.inkandloom.example"; `names` are such names."""
+    return host.partition(".")[0] in names and parts(host)[0] in names

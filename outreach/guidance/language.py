@@ -141,7 +141,8 @@ def _vocabulary(
     lists: Mapping[str, str],
     words: Iterable[str],
 ) -> frozenset[str]:
-    """Every word that stands in the data, of two letters or more."""
+    """Every word that stands in the data, of two letters or more; no beginnings of words."""
+    whole = (name for name in words if name[-1] != "*")
     written = [notation for _, notations in phrases for notation in notations]
-    text = " ".join([*written, *lexicon, *lists.values(), *words])
+    text = " ".join([*written, *lexicon, *lists.values(), *whole])
     return frozenset(_LETTERS.findall(text))

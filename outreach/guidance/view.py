@@ -57,15 +57,21 @@ _MANY_DIGITS = 5
 _SHORT = 2
 
 
-def shape(word: str, width: int) -> str:
-    """The word as weights know it: figures and mixtures by their kind."""
+def shape(word: str, written: str) -> str:
+    """The word, or what it stands for, as weights know it: figures and mixtures by their kind."""
     if word[0] == "#":
-        return "#long-number" if word == "#number" and width >= _MANY_DIGITS else word
+        long = word == "#number" and _is_long(written)
+        return "#long-number" if long else word
     if word[0].isdigit() or word[-1].isdigit():
         if word.isdigit():
             return "#number" if len(word) < _MANY_DIGITS else "#long-number"
         return "#mixed" if len(word) > _SHORT else word
     return word
+
+
+def _is_long(number: str) -> bool:
+    """Whether it is what one dials or quotes, and no time, date or span of days."""
+    return sum(map(str.isdigit, number)) >= _MANY_DIGITS and ":" not in number and "/" not in number
 
 
 @dataclass(slots=True)
@@ -117,7 +123,7 @@ class View:
         self.shapes = [
             word
             if word.isalpha()
-            else shape(word, self.tokens[index].end - self.tokens[index].start)
+            else shape(word, text[self.tokens[index].start : self.tokens[index].end])
             for index, word in enumerate(self.spoken)
         ]
         """The tokens' words as weights of words know them."""

@@ -2,9 +2,9 @@
 
 import pytest
 
-from outreach.guidance import Severity
+from outreach.guidance import Severity, read
 from outreach.guidance.language import language
-from tests.guidance.reports import found, marked, warned_of
+from tests.guidance.reports import MARIA, found, marked, warned_of
 
 MARKED = [
     ("automatic.thanks", "Thanks for following!", "Thanks for following"),
@@ -60,6 +60,33 @@ MARKED = [
     ("phish", "Your account has been suspended", "Your account has been suspended"),
     ("money.premium", "Txt WIN to 87121", "Txt WIN to 87121"),
     ("money.premium-number", "Call 09061701461 and listen", "09061701461"),
+    ("selling.prospect", "Who handles your payroll at Meridian?", "Who handles your payroll at"),
+    ("selling.prospect", "Are you taking on new patients?", "Are you taking on"),
+    ("selling.claim", "We recently helped a bakery near you.", "We recently helped a"),
+    ("selling.claim", "Firms like yours pay too much.", "Firms like yours"),
+    ("selling.sample", "May I send you our rate card?", "May I send you"),
+    ("selling.sample", "Mind if I share a draft?", "Mind if I share a"),
+    ("selling.trade", "I help dentists fill their mornings.", "I help dentists"),
+    ("selling.trade", "Our factory makes bottles.", "Our factory makes"),
+    ("selling.interest", "Reply if interested.", "Reply if interested"),
+    ("selling.scheme", "We are growing in your area.", "growing in your area"),
+    ("automatic.welcome", "Welcome to the tribe!", "Welcome to the tribe"),
+    ("automatic.welcome", "Let's grow together.", "Let's grow"),
+    ("promotion", "Visit my Etsy shop.", "Visit my Etsy shop"),
+    ("promotion", "My new single is out everywhere.", "My new single is"),
+    ("collab", "We'd love to gift you a hat.", "We'd love to gift"),
+    ("collab", "Post a photo and tag us.", "tag us"),
+    ("money.made", "Multiply your savings with me.", "Multiply your savings"),
+    (
+        "phish.bait",
+        "Someone posted a terrible thing about you",
+        "Someone posted a terrible thing about you",
+    ),
+    ("job.bait", "Get paid $40 per review.", "paid $40 per review"),
+    ("comment.audience", "Sub to me, I sub back", "Sub to me"),
+    ("romance", "Add me on kik tonight", "Add me on kik"),
+    ("account.notice", "You have an unpaid toll.", "unpaid toll"),
+    ("gift.claim", "Fifty free spins for you", "free spins"),
 ]
 
 
@@ -96,6 +123,13 @@ LEFT_ALONE = [
     "Hi Maria, our shop is closed on Monday.",
     "Hi Maria, the class is free of noise.",
     "Hi Maria, the price tag fell off. How much was it?",
+    "Hi Maria, may I ask which size you wear?",
+    "Hi Maria, who looks after the cat while you are away?",
+    "Hi Maria, shall I hold the blue one until Friday?",
+    "Hi Maria, your sister said you moved. What is your new address?",
+    "Hi Maria, the link on your page about owls leads nowhere.",
+    "Hi Maria, our café is open until six.",
+    "Hi Maria, the steps are here: help.inkandloom.example/wash",
 ]
 
 
@@ -183,3 +217,22 @@ def test_asking_for_a_secret_blocks(text):
 )
 def test_speaking_of_secrets_is_not_asking_for_them(text):
     assert found(text, "secret.asked") == []
+
+
+def test_leading_to_a_help_page_is_an_answer():
+    help_page, shop = "help.inkandloom.com", "shop.inkandloom.com"
+    assert found(f"Please visit our site {help_page}", "automatic.look") == []
+    assert found(f"Please visit our site {shop}", "automatic.look") != []
+
+
+def test_a_time_is_no_price_of_a_text():
+    assert found("The class begins at 7.15pm or 2:30 pm.", "money.premium-rate") == []
+    assert found("Texts cost 150p/msg.", "money.premium-rate") != []
+
+
+def test_words_of_letters_take_off_less_than_the_phrase_beside_them():
+    findings = read("Thanks for your patience, hope you like it tomorrow, act now", MARIA).findings
+    phrase = sum(each.weight for each in findings if each.rule == "urgency")
+    letters = sum(each.weight for each in findings if each.rule == "words.often-letters")
+    assert letters < 0
+    assert phrase > -letters

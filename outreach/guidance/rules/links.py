@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from outreach.guidance.disguise import plain_spelling
-from outreach.guidance.hosts import parts
+from outreach.guidance.hosts import is_help, parts
 from outreach.guidance.report import Fix
 from outreach.guidance.rules.base import Mark, Reading
 from outreach.guidance.view import Link
@@ -71,7 +71,7 @@ def _one(reading: Reading, link: Link) -> Iterator[Mark]:
             yield Mark("link.cheap", link.start, link.end, values={"ending": ending})
         elif any(host == name or host.endswith("." + name) for name in lists["raising"]):
             yield Mark("link.raising", link.start, link.end, values={"host": host})
-        elif _is_help(host, lists["help-hosts"]):
+        elif is_help(host, lists["help-hosts"]):
             index = reading.view.sentence_at(link.start)
             if index is not None and reading.view.sentences[index].first in reading.clean_starts:
                 yield Mark("praise.help-page", link.start, link.end)
@@ -85,10 +85,6 @@ def _hides_whose_it_is(link: Link) -> bool:
         or any(label.startswith("xn--") for label in link.host.split("."))
         or "@" in link.url.partition("://")[2].partition("/")[0]
     )
-
-
-def _is_help(host: str, names: frozenset[str]) -> bool:
-    return host.partition(".")[0] in names and parts(host)[0] in names
 
 
 def _imitated(host: str, brands: frozenset[str]) -> str | None:

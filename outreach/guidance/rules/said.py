@@ -16,7 +16,8 @@ _BEGINS = r"(?<!\w.)"
 _PREMIUM_NUMBER = re.compile(r"0(?<![\d+]0)(?:8[0457]|9\d)\d ?\d{3} ?\d{3,4}(?!\d)")
 _MAY_BE_PRINT = re.compile(r"[\d&]")
 _SMALL_PRINT = re.compile(
-    r"\d{1,2}[05] ?p(?:/| ?per ?| ?a ?|pm|/?m)(?:min|msg|text|txt|wk|week|sms|day|call)?\b"
+    r"\d(?<![\d:.]\d)\d?[05] ?p(?:/| ?per ?| ?a ?|pm|/?m)"
+    r"(?:min|msg|text|txt|wk|week|sms|day|call)?\b"
     r"|[\u00a3g](?:(?<=\u00a3)|bp ?)\d(?:\.\d\d)? ?(?:/|per ?|pw|p/w|a )"
     r"(?:wk|week|msg|min|day|text|month|mnth)?\b"
     rf"|[tr]{_BEGINS}(?:(?<=t)e?xt|(?<=r)e?ply) (?:[\w\"\'*]{{1,15}} ){{1,3}}to \d{{4,6}}\b"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from outreach.guidance.rules.base import Mark, Reading
-from outreach.guidance.words import Gram, share
+from outreach.guidance.scoring import REPEATED
+from outreach.guidance.words import Places, share
 
 FITTED_SPAM, FITTED_PERSON = "words.often-spam", "words.often-letters"
-WORTH_TELLING = 0.3
+WORTH_TELLING = 0.5
 """Log-odds that the fitted words of a sentence must come to before they are told and counted."""
 _NAMED_MOST = 12
 _WORDS_THAT_SAY = 2
@@ -64,35 +66,45 @@ def _by_rule(reading: Reading, places: list[int]) -> dict[str, list[list[int]]]:
 
 
 def fitted(reading: Reading) -> Iterator[Mark]:
-    """Words and pairs with a fitted weight: spam's anywhere, letters' in clean sentences.
+    """Words and pairs with a fitted weight, spam's and letters', sentence by sentence.
 
-    A sentence in which they come to little is passed over: that is noise, not a reason.
+    Where they come to little in a sentence they are passed over: that is noise, not a reason. In a
+    sentence with a phrase that is warned of, letters' words take less than the phrase adds.
     """
-    view, weights = reading.view, reading.language.words
+    view, weights, entries = reading.view, reading.language.words, reading.language.entries
     seen: set[str] = set()
-    for sentence in view.sentences:
+    for index, sentence in enumerate(view.sentences):
         spam, person = weights.found(view, sentence)
         if spam and (mark := _told(reading, FITTED_SPAM, spam, seen)):
             yield mark
-        if person and sentence.first in reading.clean_starts:
-            mark = _told(reading, FITTED_PERSON, person, seen)
+        if person:
+            warned = reading.warned_in.get(index)
+            most = (
+                REPEATED * max([entries[family].weight for family in warned])
+                if warned
+                else math.inf
+            )
+            mark = _told(reading, FITTED_PERSON, person, seen, most)
             if mark:
                 yield mark
 
 
-def _told(reading: Reading, rule: str, found: list[Gram], seen: set[str]) -> Mark | None:
+def _told(
+    reading: Reading, rule: str, found: Places, seen: set[str], most: float = math.inf
+) -> Mark | None:
     """The mark on what a sentence holds of one kind, if that is worth telling and is new."""
     of = reading.language.words.of
-    # With what stands there twice counted twice, which the next lines do not.
-    if abs(sum([of[gram.name] for gram in reversed(found)])) < WORTH_TELLING:
+    total = sum([of[name] for name in found])
+    if abs(total) < WORTH_TELLING:
         return None
-    once = {gram.name: gram for gram in reversed(found)}
-    if abs(sum([of[name] for name in once])) < WORTH_TELLING:
-        return None
-    new = [gram for name, gram in once.items() if name not in seen]
-    seen.update(once)
-    weight = round(sum([of[gram.name] for gram in new]), 6)
-    return _mark(reading, rule, _runs(new), weight=weight) if weight else None
+    places = list(found.values())
+    if not seen.isdisjoint(found):
+        new = [name for name in found if name not in seen]
+        total = sum([of[name] for name in new])
+        places = [found[name] for name in new]
+    seen.update(found)
+    weight = round(max(-most, total), 6)
+    return _mark(reading, rule, _runs(places), weight=weight) if weight else None
 
 
 def _mark(
@@ -113,10 +125,10 @@ def _mark(
     return Mark(rule, spans[0][0], spans[-1][1], values=values, amount=amount, weight=weight)
 
 
-def _runs(found: list[Gram]) -> list[tuple[int, int]]:
-    """Where the grams stand, those that touch taken together."""
+def _runs(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The places in order, those that overlap taken together."""
     runs: list[tuple[int, int]] = []
-    for first, last in sorted((gram.first, gram.last) for gram in found):
+    for first, last in sorted(places):
         if runs and first < runs[-1][1]:
             runs[-1] = (runs[-1][0], max(runs[-1][1], last))
         else:
