@@ -164,8 +164,8 @@ LETTERS = (
     ),
     Letter(
         "priyaraman_",
-        "Hello, our new moth scarf is here and we are so proud of it!! It is our best one ever. "
-        "Tell your friends: inkandloom.example/moth-scarf",
+        "Hello, our new moth scarf is here and we are proud of it!! It is the best one so far: "
+        "inkandloom.example/moth-scarf",
         Fate.IN_REVIEW, hours(4.2),
         "She bought the last moth scarf.", "The new one is out.", "",
     ),

@@ -37,6 +37,7 @@ class Saving {
   listen() {
     this.form.addEventListener("input", () => this.soon());
     this.form.addEventListener("submit", () => {
+      // The form itself takes the words along: a save after it would come too late.
       this.leaving = true;
       clearTimeout(this.timer);
       if (this.dirty) keep(this.key, this.area.value);
@@ -71,8 +72,15 @@ class Saving {
         if (this.broken) event.preventDefault();
       }
     });
+    // A save that waits for the one before it to be answered.
+    this.reading.addEventListener("htmx:beforeRequest", (event) => {
+      if (this.leaving) event.preventDefault();
+    });
+    window.addEventListener("pageshow", (event) => {
+      if (event.persisted) this.leaving = false;
+    });
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "hidden" && this.dirty) this.now();
+      if (document.visibilityState === "hidden" && this.dirty && !this.leaving) this.now();
     });
   }
 
