@@ -3,7 +3,7 @@
 import math
 import re
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from outreach.guidance import Context, Recipient, Severity, Verdict, read
@@ -86,6 +86,7 @@ def test_a_fix_removes_its_finding_and_adds_none_that_blocks(text, context):
 
 
 @given(letters.filter(str.strip), st.sampled_from(SPAM_SENTENCES))
+@example("HURRY", "Please tell us your pick before time runs out!")
 @settings(MANY)
 def test_a_sentence_of_spam_at_the_end_never_lowers_the_score(text, spam):
     # Restricted to letters that hold a word: one of signs alone has no greeting to miss.

@@ -69,7 +69,8 @@ def fitted(reading: Reading) -> Iterator[Mark]:
     """Words and pairs with a fitted weight, spam's and letters', sentence by sentence.
 
     Where they come to little in a sentence they are passed over: that is noise, not a reason. In a
-    sentence with a phrase that is warned of, letters' words take less than the phrase adds.
+    sentence with a phrase that is warned of, letters' words take at most half of what the phrase
+    adds where it is not the first: the sentence may mend something else as well, as a call does.
     """
     view, weights, entries = reading.view, reading.language.words, reading.language.entries
     seen: set[str] = set()
@@ -80,7 +81,7 @@ def fitted(reading: Reading) -> Iterator[Mark]:
         if person:
             warned = reading.warned_in.get(index)
             most = (
-                REPEATED * max([entries[family].weight for family in warned])
+                REPEATED / 2 * max([entries[family].weight for family in warned])
                 if warned
                 else math.inf
             )

@@ -126,8 +126,9 @@ def everything(house: factories.House, *, suppressed: bool = True) -> Known:
 
 
 def _words(word: Any, of: str) -> drafts.Words:
+    # Behind a hash sign, so that guidance quotes it in the report.
     return drafts.Words(
-        f"{GREETING}{word(of)}{END}",
+        f"{GREETING}#{word(of)}{END}",
         why_person=word(f"{of}_person"),
         why_now=word(f"{of}_now"),
         what_they_get=word(f"{of}_get"),

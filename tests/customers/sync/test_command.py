@@ -76,6 +76,9 @@ def test_the_tick_finds_runs_that_no_wake_up_announced_and_daily_ones(world, mon
         world.house.administrator, world.account.pk, daily="lists", adopt=False, owns_app=False
     )
     tasks.tick()
+    assert SyncRun.everywhere.count() == 1  # the last one was a moment ago
+    SyncChoice.everywhere.update(next_at=now())
+    tasks.tick()
     assert SyncRun.everywhere.filter(state="done", started_by=None).count() == 1
     tasks.tick()
     assert SyncRun.everywhere.count() == 2
