@@ -102,6 +102,9 @@ def test_findings_show_after_a_pause_while_another_process_reads(
 def test_the_line_on_how_to_stop_is_added_with_one_click_and_not_counted(jo, person):
     jo.begin(person)
     jo.write(GOOD)
+    # The answer is in the page, and the count is of the letter as they get it.
+    expect(jo.postmark).to_contain_text("Addressed")
+    expect(jo.page.get_by_role("button", name=re.compile("^Add the line"))).to_be_visible()
     count = jo.page.locator("[data-count]")
     before = count.text_content()
     with jo.page.expect_response(re.compile(r"/read/$")):
