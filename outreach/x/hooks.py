@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -29,5 +29,23 @@ def on_event(kind: str, handler: Handler) -> None:
     exception of its own leaves the event to be tried again.
     """
     asked = handlers.setdefault(kind, [])
+    if handler not in asked:
+        asked.append(handler)
+
+
+# Kind of event → what has to happen before anybody may act on not knowing of it.
+StoreHandler = Callable[[Sequence[ActivityEvent]], None]
+at_once: dict[str, list[StoreHandler]] = {}
+
+
+def on_store(kind: str, handler: StoreHandler) -> None:
+    """Have `handler` called in the transaction that stores events of that kind, for what cannot wait.
+
+    It gets the new ones of a batch together, in the order of storing, each of a connected account,
+    and is a step: X waits for it, so it does only what has to hold from the commit on. What it
+    raises is taken back and costs no event; each of them is then tried alone. An event for which all
+    such handlers ran says so (`took_effect_at`) to the handlers of `on_event`, which follow.
+    """
+    asked = at_once.setdefault(kind, [])
     if handler not in asked:
         asked.append(handler)
