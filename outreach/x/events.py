@@ -203,7 +203,7 @@ def _take_effect(stored: Sequence[tuple[int, int | None, str, bool]]) -> None:
     for kind, asked in hooks.at_once.items():
         ids = [id_ for id_, _, of_kind, _ in stored if of_kind == kind]
         if ids:
-            _at_once(ActivityEvent.objects.filter(pk__in=ids).order_by("pk"), asked)
+            _at_once(list(ActivityEvent.objects.filter(pk__in=ids).order_by("pk")), asked)
 
 
 def _at_once(news: Sequence[ActivityEvent], asked: Sequence[hooks.StoreHandler]) -> None:

@@ -392,7 +392,7 @@ class DMReading(models.Model):
 
     `lease` names the one process that reads, until `leased_until`: no transaction is open while X
     is asked. `began_at`: just before the first call of a reading that is not complete yet, which
-    goes back to `back_to` and goes on at `page_token`.
+    goes on at `page_token`.
     """
 
     account = models.OneToOneField(
@@ -401,13 +401,15 @@ class DMReading(models.Model):
     lease = models.UUIDField(null=True)
     leased_until = models.DateTimeField(null=True)
     began_at = models.DateTimeField(null=True)
-    back_to = models.DateTimeField(null=True)
     page_token = models.TextField(blank=True, default="")
     calls = ArrayField(
         models.DateTimeField(), default=list, help_text="when X was called within its window"
     )
     again_at = models.DateTimeField(null=True, help_text="not before; null: at once")
     tries = models.PositiveSmallIntegerField(default=0, help_text="that failed in a row")
+    unreadable = models.PositiveSmallIntegerField(
+        default=0, help_text="how often X showed less than it counted"
+    )
     failure = models.CharField(max_length=200, blank=True, default="", help_text="in words")
 
     class Meta:
@@ -418,9 +420,8 @@ class DMReading(models.Model):
                 name="reading_lease_has_an_end",
             ),
             models.CheckConstraint(
-                condition=Q(began_at__isnull=True, back_to__isnull=True, page_token="")
-                | Q(began_at__isnull=False, back_to__isnull=False),
-                name="reading_knows_its_bound",
+                condition=Q(page_token="") | Q(began_at__isnull=False),
+                name="reading_goes_on_where_it_began",
             ),
         ]
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from outreach.x.answers import id_from
-from outreach.x.links import expanded
+from outreach.x.answers import DMEvent, id_from
+from outreach.x.links import escaped, expanded
 from outreach.x.models import ActivityEvent
 
 RECEIVED = "dm.received"
@@ -209,6 +209,23 @@ def received_dms_of(event: ActivityEvent | Told) -> list[ReceivedDM]:
         )
         found.setdefault(received.dm_event_id, received)
     return list(found.values())
+
+
+def told_of(event: DMEvent, account_x_user_id: int) -> Told:
+    """A message that was read, as X would have told that the account received it."""
+    message = {
+        "target": {"recipient_id": str(account_x_user_id)},
+        "sender_id": str(event.sender_id),
+        "message_data": {"text": escaped(storable(event.expanded_text))},
+    }
+    item = {
+        "type": "message_create",
+        "id": str(event.id),
+        "created_timestamp": str(int(event.created_at.timestamp() * 1000)),
+        "message_create": message,
+    }
+    payload = {"direct_message_events": [item]}
+    return Told(f"read-{event.id}", RECEIVED, account_x_user_id, payload)
 
 
 def without_dms(payload: dict[str, Any], ids: AbstractSet[int]) -> dict[str, Any]:

@@ -48,7 +48,6 @@ class Migration(migrations.Migration):
                 ("lease", models.UUIDField(null=True)),
                 ("leased_until", models.DateTimeField(null=True)),
                 ("began_at", models.DateTimeField(null=True)),
-                ("back_to", models.DateTimeField(null=True)),
                 ("page_token", models.TextField(blank=True, default="")),
                 (
                     "calls",
@@ -66,6 +65,12 @@ class Migration(migrations.Migration):
                 (
                     "tries",
                     models.PositiveSmallIntegerField(default=0, help_text="that failed in a row"),
+                ),
+                (
+                    "unreadable",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="how often X showed less than it counted"
+                    ),
                 ),
                 (
                     "failure",
@@ -140,13 +145,9 @@ class Migration(migrations.Migration):
             model_name="dmreading",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(
-                        ("back_to__isnull", True), ("began_at__isnull", True), ("page_token", "")
-                    ),
-                    models.Q(("back_to__isnull", False), ("began_at__isnull", False)),
-                    _connector="OR",
+                    ("page_token", ""), ("began_at__isnull", False), _connector="OR"
                 ),
-                name="reading_knows_its_bound",
+                name="reading_goes_on_where_it_began",
             ),
         ),
         migrations.AddField(
