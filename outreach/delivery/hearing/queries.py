@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -73,14 +74,7 @@ _HOW = f"""
         END
     {_ACCOUNTS}
     WHERE account.id = %(x_account_id)s
-"""  # noqa: S608
-
-CANNOT_HEAR = "We cannot hear replies just now"
-# For the reason of a letter: what a marketer should know, and that there is nothing to do.
-WORDS = (
-    f"{CANNOT_HEAR}, so letters of this account wait: somebody may be asking us to stop. They leave "
-    "by themselves once we hear again. The account’s page says what is wrong."
-)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +147,7 @@ _MISSED_SINCE = f"""
 
 def unheard(most: int = 500) -> list[int]:
     """Accounts whose messages somebody has to read now, those with the next letter first. Two queries."""
-    values = {"now": now(), "answers": ANSWERS_COME_FOR, "most": most}
+    values: dict[str, Any] = {"now": now(), "answers": ANSWERS_COME_FOR, "most": most}
     with connection.cursor() as cursor:
         cursor.execute(_UNHEARD, values)
         return [x_account_id for (x_account_id,) in cursor.fetchall()]
