@@ -18,10 +18,12 @@ class DeliveryConfig(AppConfig):
             suppressed,
         )
         from outreach.delivery import actions, erasing, queries
+        from outreach.delivery.hearing.queries import heard
         from outreach.drafts.hooks import approval_withdrawn, approved, last_letter
-        from outreach.x.hooks import app_chosen, spent_on_letters
+        from outreach.x.hooks import app_chosen, heard_at, spent_on_letters
 
         app_chosen.fill(actions.make_app_pace)
+        heard_at.fill(heard)
         spent_on_letters.fill(queries.spent_on_letters)
         workspace_created.fill(actions.make_policy)
         last_letter.fill(queries.last_letter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,6 +17,24 @@ spent_on_letters: Hook[[int, datetime, datetime], dict[int, Decimal]] = Hook("x.
 # An account is connected through this X app from now on: (X app id). What counts an app's letters
 # needs a row for it.
 app_chosen: Hook[[int], None] = Hook("x.app_chosen")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Whether what people write to an account is heard: told by X, or read.
+
+    `until`: when heard, how long that holds if nothing more is heard. `since`: when not heard, since
+    when something may be missing; None where it was never heard.
+    """
+
+    heard: bool
+    until: datetime | None
+    since: datetime | None
+
+
+# Whether an account is heard at a moment, so that letters may leave from it: (account id, moment).
+# Nothing is changed; it is asked for the account's page.
+heard_at: Hook[[int, datetime], Heard] = Hook("x.heard_at")
 
 # Kind of event → who asked for it, in the order of asking. Filled when Django starts.
 Handler = Callable[[ActivityEvent], None]

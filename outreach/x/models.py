@@ -396,7 +396,7 @@ class DMReading(models.Model):
     """
 
     account = models.OneToOneField(
-        XAccount, primary_key=True, on_delete=models.CASCADE, related_name="+"
+        XAccount, primary_key=True, on_delete=models.CASCADE, related_name="dm_reading"
     )
     lease = models.UUIDField(null=True)
     leased_until = models.DateTimeField(null=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -12,6 +13,7 @@ from django.db import connection
 from outreach.delivery.hearing import queries
 from outreach.delivery.models import AccountPace, Attempt, SendingPolicy
 from outreach.ground.clock import now
+from outreach.x.hooks import Heard
 from outreach.x.models import Gap, Stream, Subscription, XAccount, XApp
 from tests import factories
 
@@ -57,7 +59,7 @@ def arrange(
     for model in (Gap, Stream, Subscription):
         model.objects.all().delete()
 
-    def ago(minutes: int | None) -> datetime | None:
+    def ago(minutes: int | None) -> Any:
         return None if minutes is None else moment - minutes * MINUTE
 
     Stream.objects.create(app_id=account.app_id, heard_at=ago(stream))
@@ -138,10 +140,10 @@ def told(house: factories.House, heard_at: datetime | None, **of_gap: datetime |
 def test_a_keep_alive_makes_an_account_heard_for_the_minutes_of_the_policy(house, account):
     moment = now()
     told(house, moment)
-    assert queries.heard(account.pk, moment) == queries.Heard(True, moment + WITHIN, None)
+    assert queries.heard(account.pk, moment) == Heard(True, moment + WITHIN, None)
     just, over = moment + WITHIN - timedelta(seconds=1), moment + WITHIN
     assert queries.heard(account.pk, just).heard
-    assert queries.heard(account.pk, over) == queries.Heard(False, None, moment)
+    assert queries.heard(account.pk, over) == Heard(False, None, moment)
     SendingPolicy.everywhere.filter(pk=house.workspace.pk).update(hear_minutes=30)
     assert queries.heard(account.pk, over).until == moment + 30 * MINUTE
 
@@ -163,7 +165,7 @@ def test_what_is_missing_says_since_when(house, account):
 
 
 def test_whoever_was_never_heard_has_no_since(account):
-    assert queries.heard(account.pk) == queries.Heard(False, None, None)
+    assert queries.heard(account.pk, now()) == Heard(False, None, None)
     assert queries.heard_until(account.pk) is None
 
 

@@ -31,6 +31,7 @@ from outreach.x.models import (
     XToken,
 )
 from outreach.x.payloads import Told, received_dms_of
+from outreach.x.tasks import forget_messages
 from tests import factories
 from tests.delivery.conftest import BRAND, MARIA
 from tests.delivery.meanwhile import halt_before, queued, threads
@@ -89,7 +90,7 @@ def test_a_stop_that_only_a_reading_finds_takes_effect_and_the_account_is_heard(
     sandbox, world, account
 ):
     delivery = factories.delivery(world, world.customers[0])
-    assert not queries.heard(account.pk).heard
+    assert not queries.heard(account.pk, now()).heard
     assert queries.unheard() == [account.pk]
     sandbox.write(MARIA, BRAND, "Stop, please")
     before = now()
@@ -102,7 +103,7 @@ def test_a_stop_that_only_a_reading_finds_takes_effect_and_the_account_is_heard(
     moment = read_until(account)
     assert moment is not None
     assert before < moment < now()
-    assert queries.heard(account.pk).until == moment + 15 * MINUTE
+    assert queries.heard(account.pk, now()).until == moment + 15 * MINUTE
     assert queries.unheard() == []
 
 
@@ -222,10 +223,10 @@ def test_an_account_without_letters_so_far_is_read_from_its_connection_on(sandbo
 def test_one_that_was_connected_anew_is_read_from_when_it_last_spoke(world, account):
     letter = _left(world, account, ago=300 * MINUTE)
     Stream.objects.update(heard_at=now())
-    assert not queries.heard(account.pk).heard
+    assert not queries.heard(account.pk, now()).heard
     assert queries.missed_since(account.pk) == letter.counts_until - 15 * MINUTE
     reading.note_read(account.pk, now())
-    assert queries.heard(account.pk).heard
+    assert queries.heard(account.pk, now()).heard
 
 
 def _left(world, account, *, ago: timedelta) -> Attempt:
@@ -301,7 +302,7 @@ def test_where_the_cap_pays_for_nothing_nothing_is_read(sandbox, world, account)
     assert (row.failure, Expense.objects.count()) == (dm_reading.CAPPED, 0)
     assert row.again_at is not None
     assert row.again_at > now() + 14 * MINUTE
-    assert not queries.heard(account.pk).heard
+    assert not queries.heard(account.pk, now()).heard
 
 
 def test_near_the_cap_it_reads_as_many_as_that_pays_for(sandbox, world, account):
@@ -471,5 +472,5 @@ def test_messages_that_x_shows_no_more_are_forgotten(account):
         HeardDM.objects.create(
             account=account, dm_event_id=days, heard_at=now() - timedelta(days=days)
         )
-    tasks.forget()
+    forget_messages()
     assert [row.dm_event_id for row in HeardDM.objects.all()] == [31]

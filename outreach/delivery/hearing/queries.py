@@ -13,13 +13,13 @@ whatever came in between.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
 from outreach.ground.clock import now
+from outreach.x.hooks import Heard
 
 # What decides, for a row of each `account`, its `policy`, its `pace` (may be null) and a `clock`:
 # each part is an index look or two, however many gaps, events and attempts there are.
@@ -77,28 +77,16 @@ _HOW = f"""
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """`until`: when heard, how long that holds if nothing more is heard.
-
-    `since`: when not heard, since when something may be missing; None where it was never heard.
-    """
-
-    heard: bool
-    until: datetime | None
-    since: datetime | None
-
-
-def heard(x_account_id: int, moment: datetime | None = None) -> Heard:
-    """Whether an account is heard at that moment. One query, two where it is now."""
+def heard(x_account_id: int, moment: datetime) -> Heard:
+    """Whether an account is heard at that moment. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(_HOW, {"x_account_id": x_account_id, "now": moment or now()})
+        cursor.execute(_HOW, {"x_account_id": x_account_id, "now": moment})
         return Heard(*cursor.fetchone())
 
 
 def heard_until(x_account_id: int) -> datetime | None:
     """Until when the account counts as heard if nothing more is heard; None where it is not now."""
-    return heard(x_account_id).until
+    return heard(x_account_id, now()).until
 
 
 # --- whom nobody hears ---------------------------------------------------------------------------

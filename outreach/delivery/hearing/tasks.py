@@ -8,7 +8,6 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 
 from outreach.delivery.hearing import queries, reading
-from outreach.x import dm_reading
 
 log = logging.getLogger("outreach.delivery")
 
@@ -24,12 +23,6 @@ def tick() -> None:
     """Find the accounts that nobody hears and that write."""
     for x_account_id in queries.unheard():
         wake(x_account_id)
-
-
-@shared_task
-def forget() -> None:
-    """Forget which messages were heard, once X shows them no more."""
-    dm_reading.forget()
 
 
 def wake(x_account_id: int) -> None:

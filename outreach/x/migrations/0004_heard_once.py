@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                     models.OneToOneField(
                         on_delete=django.db.models.deletion.CASCADE,
                         primary_key=True,
-                        related_name="+",
+                        related_name="dm_reading",
                         serialize=False,
                         to="x.xaccount",
                     ),
