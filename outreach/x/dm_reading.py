@@ -68,6 +68,7 @@ FAILED = {"tries": F("tries") + 1}
 
 # How many of these X has not been paid for today.
 PAY = """
+    /* read: which messages X is not paid for yet */
     INSERT INTO x_hearddm AS known (account_id, dm_event_id, x_user_id, heard_at, read_on)
     SELECT %(account)s, said.id, said.x_user_id, outreach_now(), %(today)s
     FROM unnest(%(ids)s::bigint[], %(people)s::bigint[]) AS said (id, x_user_id)

@@ -55,6 +55,7 @@ STORE = """
 """
 # Which of these messages nobody knew of.
 HEAR = """
+    /* store: which messages are news */
     INSERT INTO x_hearddm (account_id, dm_event_id, x_user_id, heard_at)
     SELECT account_id, dm_event_id, x_user_id, outreach_now()
     FROM unnest(%(accounts)s::bigint[], %(ids)s::bigint[], %(people)s::bigint[])

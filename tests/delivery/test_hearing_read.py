@@ -13,7 +13,7 @@ from django.db.models import Sum
 from outreach.customers.erasing import actions as erasing
 from outreach.customers.models import Customer, Permission, Suppression
 from outreach.delivery.hearing import queries, reading, tasks
-from outreach.delivery.models import AccountPace, Attempt, Delivery
+from outreach.delivery.models import AccountPace, Attempt, Delivery, SendingPolicy
 from outreach.ground.clock import now
 from outreach.x import dm_reading, events
 from outreach.x.models import (
@@ -368,6 +368,29 @@ def _open_transactions() -> int:
         return int(cursor.fetchone()[0])
 
 
+def test_the_lease_of_a_reader_that_died_ends_by_itself(sandbox, world, account):
+    sandbox.write(MARIA, BRAND, "which ink is that?")
+    DMReading.objects.create(
+        account=account, lease=uuid.uuid4(), leased_until=now() + MINUTE, began_at=now()
+    )
+    assert not reading.read_messages(account.pk)
+    DMReading.objects.update(leased_until=now())
+    assert reading.read_messages(account.pk)
+
+
+def test_one_that_died_before_it_said_so_is_repeated_without_effect(
+    sandbox, world, account, monkeypatch
+):
+    sandbox.write(MARIA, BRAND, "stop")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "note_read", lambda *_: None)
+        assert reading.read_messages(account.pk)
+    assert read_until(account) is None
+    Suppression.everywhere.all().delete()
+    assert reading.read_messages(account.pk)
+    assert (stopped(), ActivityEvent.objects.count(), spent()) == (set(), 1, 1)
+
+
 def test_whoever_lost_the_lease_notes_nothing(sandbox, world, account, monkeypatch):
     sandbox.write(MARIA, BRAND, "stop")
     real = dm_reading.reading
@@ -384,6 +407,15 @@ def test_whoever_lost_the_lease_notes_nothing(sandbox, world, account, monkeypat
 
 
 # --- whom, and when --------------------------------------------------------------------------------
+
+
+def test_a_keep_alive_that_is_late_by_seconds_has_nobody_read(world, account):
+    factories.delivery(world, world.customers[0])
+    SendingPolicy.everywhere.update(hear_minutes=1)
+    Stream.objects.update(heard_at=now() - timedelta(seconds=40))
+    assert queries.unheard() == []
+    Stream.objects.update(heard_at=now() - timedelta(seconds=61))
+    assert queries.unheard() == [account.pk]
 
 
 def test_nobody_is_read_while_the_stream_is_alive_without_a_gap(world, account):
@@ -448,7 +480,9 @@ def test_a_gap_is_filled_once_every_account_that_was_there_is_read_past_its_end(
     assert filled() == [False, False]
     reading.note_read(other.pk, now() - 11 * MINUTE)
     assert filled() == [False, False]
-    reading.note_read(other.pk, now())
+    AccountPace.objects.filter(pk=other.pk).update(heard_dms_at=now())
+    assert filled() == [False, False]
+    tasks.tick()
     assert filled() == [True, False]
     assert Gap.objects.get(pk=still.pk).ended_at is None
 

@@ -64,6 +64,7 @@ _ACCOUNTS = f"""
     CROSS JOIN LATERAL ({HEARING}) hearing
 """
 _HOW = f"""
+    /* page: whether an account is heard */
     SELECT {TOLD} OR {READ},
         greatest(CASE WHEN {TOLD} THEN stream_at + within END,
             CASE WHEN {READ} THEN read_at + within END),
@@ -97,7 +98,10 @@ EARLY = 3
 ANSWERS_COME_FOR = timedelta(days=7)
 # Nobody hears them, they have letters due or had some lately, and nobody has read them just now.
 _EARLY = f"within / {EARLY}"
+# X sends a keep-alive every 20 seconds.
+_SILENT = f"greatest({_EARLY}, interval '1 minute')"
 _UNHEARD = f"""
+    /* tick: whom nobody hears */
     SELECT account.id
     {_ACCOUNTS}
     LEFT JOIN x_dmreading reading ON reading.account_id = account.id
@@ -105,7 +109,7 @@ _UNHEARD = f"""
         AND (pace.look_at <= clock.now + within OR EXISTS (
             SELECT FROM delivery_attempt spoke WHERE spoke.x_account_id = account.id
                 AND spoke.counts_until > clock.now - %(answers)s::interval))
-        AND NOT {_TOLD.format(within=_EARLY)}
+        AND NOT {_TOLD.format(within=_SILENT)}
         AND NOT {_READ.format(within=_EARLY)}
         AND (reading.again_at IS NULL OR reading.again_at <= clock.now)
         AND (reading.leased_until IS NULL OR reading.leased_until < clock.now)
@@ -115,6 +119,7 @@ _UNHEARD = f"""
 # Back to where something may be missing. What came before an account was connected is none of
 # ours, unless letters had left from it before.
 _MISSED_SINCE = f"""
+    /* read: from when on something may be missing */
     SELECT greatest(missing.since, read_at, CASE WHEN NOT EXISTS (
         SELECT FROM delivery_attempt spoke
         WHERE spoke.x_account_id = account.id AND spoke.counts_until < account.connected_at
@@ -126,7 +131,7 @@ _MISSED_SINCE = f"""
             spoke_before_at - within,  -- when it spoke, it was heard
             CASE WHEN asked_at = 'infinity' THEN account.connected_at
                 WHEN stream_at IS NULL THEN asked_at
-                WHEN stream_at <= clock.now - {_EARLY} THEN stream_at END
+                WHEN stream_at <= clock.now - {_SILENT} THEN stream_at END
         ) AS since
     ) missing
     WHERE account.id = %(x_account_id)s AND missing.since IS NOT NULL

@@ -27,8 +27,9 @@ OVERLAP = timedelta(seconds=90)
 
 # Every gap of the app that ended, and past whose end each account was read that was there then.
 FILL = """
+    /* read: fill the gaps that are read */
     UPDATE x_gap gap SET filled_at = outreach_now()
-    WHERE gap.app_id = %(app)s AND gap.filled_at IS NULL AND gap.ended_at IS NOT NULL
+    WHERE gap.filled_at IS NULL AND gap.ended_at IS NOT NULL
         AND NOT EXISTS (
             SELECT FROM x_xaccount account
             LEFT JOIN delivery_accountpace pace ON pace.x_account_id = account.id
@@ -61,13 +62,19 @@ def read_messages(x_account_id: int) -> bool:
 @engine_action
 def note_read(x_account_id: int, moment: datetime) -> None:
     """All messages of the account up to that moment are known; fills the gaps that this fills."""
-    app_id = XAccount.everywhere.values_list("app_id", flat=True).get(pk=x_account_id)
     AccountPace.objects.get_or_create(x_account_id=x_account_id)
     AccountPace.objects.filter(pk=x_account_id).update(
         heard_dms_at=Greatest("heard_dms_at", Value(moment))
     )
     with connection.cursor() as cursor:
-        cursor.execute(FILL, {"app": app_id})
+        cursor.execute(FILL)
+
+
+@engine_action
+def fill_gaps() -> None:
+    """Fill what two readings filled at the same moment, and what waited for an account that is gone."""
+    with connection.cursor() as cursor:
+        cursor.execute(FILL)
 
 
 def _erased_among(workspace_id: int, x_user_ids: Sequence[int]) -> set[int]:

@@ -21,6 +21,7 @@ def read_messages(x_account_id: int) -> None:
 @shared_task
 def tick() -> None:
     """Find the accounts that nobody hears and that write."""
+    reading.fill_gaps()
     for x_account_id in queries.unheard():
         wake(x_account_id)
 
