@@ -42,7 +42,8 @@ ASKED = {
 
 @pytest.fixture
 def account(house) -> XAccount:
-    AccountPace.objects.get_or_create(x_account=house.account)
+    """Nobody ever heard it."""
+    AccountPace.objects.update(heard_dms_at=None)
     return house.account
 
 
@@ -171,6 +172,7 @@ def test_whoever_was_never_heard_has_no_since(account):
 
 def test_what_is_missing_through_another_app_is_no_matter(house, account):
     other = factories.house()
+    AccountPace.objects.update(heard_dms_at=None)
     XAccount.everywhere.filter(pk=other.account.pk).update(app=_another_app(house))
     other.account.refresh_from_db()
     moment = now()

@@ -54,7 +54,7 @@ def account(world) -> XAccount:
     account = world.account
     ago = now() - 60 * MINUTE
     XAccount.everywhere.filter(pk=account.pk).update(connected_at=ago)
-    AccountPace.objects.get_or_create(x_account=account)
+    AccountPace.objects.update(heard_dms_at=None)
     Subscription.objects.create(account=account, kind="dm.received", made_at=ago)
     Stream.objects.create(app_id=account.app_id, heard_at=ago)
     account.refresh_from_db()
@@ -463,6 +463,7 @@ def test_a_gap_is_filled_once_every_account_that_was_there_is_read_past_its_end(
     other = factories.account(world.workspace)
     later = factories.account(world.workspace)
     gone = factories.account(world.workspace)
+    AccountPace.objects.update(heard_dms_at=None)
     start = now() - 30 * MINUTE
     XAccount.everywhere.filter(pk=other.pk).update(connected_at=start)
     XAccount.everywhere.filter(pk=gone.pk).update(

@@ -119,7 +119,7 @@ def test_it_says_so_when_the_database_does_not_answer(tmp_path):
 
 @pytest.mark.django_db
 def test_letters_that_wait_since_nobody_hears_replies_are_named(house):
-    pace = AccountPace.objects.create(x_account=house.account)
+    pace = AccountPace.objects.get(pk=house.account.pk)
     reading = DMReading.objects.create(account=house.account, failure="X does not answer.")
     assert checks.replies() == checks.ok("heard wherever letters are due")
     pace.held_code = "not_heard"

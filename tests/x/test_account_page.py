@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from outreach.audit.models import AuditDetail, AuditEvent
+from outreach.delivery.models import AccountPace
 from outreach.ground.clock import now
 from outreach.x import actions
 from outreach.x.account_page import account_page
@@ -166,6 +167,7 @@ def test_it_says_when_replies_cannot_be_heard_why_and_what_is_done(house):
     silent = "We cannot hear replies just now"
     fill(house.account)
     Gap.objects.all().delete()
+    AccountPace.objects.update(heard_dms_at=None)
     assert silent not in words_on(visit(house))
     Stream.objects.update(heard_at=now() - timedelta(minutes=16), failure="X cannot be reached.")
     words = words_on(visit(house))
