@@ -36,6 +36,9 @@ class Heard:
 # Nothing is changed; it is asked for the account's page.
 heard_at: Hook[[int, datetime], Heard] = Hook("x.heard_at")
 
+# An account may send again: (X account id). Its letters are looked at.
+goes_on: Hook[[int], None] = Hook("x.goes_on")
+
 # Kind of event → who asked for it, in the order of asking. Filled when Django starts.
 Handler = Callable[[ActivityEvent], None]
 handlers: dict[str, list[Handler]] = {}
