@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from bench import (  # noqa: F401 - each registers its own figures
+    claiming,
     composer,
     finding,
     guidance,

@@ -50,11 +50,12 @@ def fill(
     first_x_user_id: int,
     to_first: int = 0,
     due: str = "outreach_now() - interval '1 minute'",
+    campaign: str = "its.campaign_id",
 ) -> range:
     """Copy a letter so often, for so many new people in turn. Returns the copies' ids.
 
     The first `to_first` people are the first account's, all others are one account's each, the
-    accounts taking turns. `due` is SQL over `n`, the number of a letter from 0 on.
+    accounts taking turns. `due` and `campaign` (its id) are SQL over `n`, a letter's number from 0.
     """
     with transaction.atomic():
         _triggers_off()
@@ -77,13 +78,17 @@ def fill(
             (one,) = _one(f"SELECT min(id) FROM {table} WHERE customer_id = {customer}")
             _copy(table, one, people, whole)
         draft = _copy("drafts_draft", draft, people, whole)
-        numbered = {"draft_id": f"{draft} + {to}", "number": f"n / {people} + 1"}
-        revision = _copy("drafts_revision", revision, letters, whole | numbered)
+        # What guidance said is most of a revision, and nothing that a claim asks.
+        its = {"draft_id": f"{draft} + {to}", "number": f"n / {people} + 1", "report": "'{}'"}
+        revision = _copy("drafts_revision", revision, letters, whole | its)
         approved = {"revision_id": f"{revision} + n"}
         review = _copy("drafts_review", review, letters, approved)
         addressed = {
             "approval_id": f"{review} + n",
             "recipient_x_user_id": f"{first_x_user_id} + {to}",
+            "campaign_id": campaign,
+            "state": "'queued'",
+            "reason": "''",
             "due_at": due,
             "look_at": due,
         }
@@ -92,6 +97,23 @@ def fill(
         _do(LOOK_AT)
     _do(ANALYZE)
     return range(letter, letter + letters)
+
+
+def be_heard(accounts: Sequence[int]) -> None:
+    """Have the accounts' incoming messages been heard this moment, as by a stream that stands."""
+    from outreach.ground.clock import now
+    from outreach.x.models import Stream, Subscription, XAccount
+
+    heard = {"connected_at": now(), "heard_at": now()}
+    for app in XAccount.everywhere.filter(pk__in=accounts).values_list("app", flat=True).distinct():
+        Stream.objects.update_or_create(pk=app, defaults=heard)
+    Subscription.objects.bulk_create(
+        [
+            Subscription(account_id=pk, kind="dm.received", x_subscription_id=str(pk))
+            for pk in accounts
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def _copy(table: str, row_id: int, count: int, changes: Mapping[str, str]) -> int:

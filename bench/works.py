@@ -1,11 +1,12 @@
 """The whole of Outreach for a bench: services and sandbox of its own, real workers, a real beat.
 
-`in_a_child` is for the figure: it starts PostgreSQL, Valkey and the sandbox in a new folder and
-runs a module there. The rest is for that module, which is the process that measures.
+`in_a_child` is for the figure: it starts PostgreSQL, Valkey and the sandbox in a new folder, and
+has a module's `measure` called in a process of its own. The rest is for that process.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -22,7 +23,6 @@ from outreach.services import running
 from tests.sandbox_server import CHECKOUT, Sandbox
 
 if TYPE_CHECKING:
-    from outreach.delivery.models import Delivery
     from outreach.x.models import XAccount
     from tests.factories import House
 
@@ -31,6 +31,7 @@ BRAND, FIRST_PERSON = 1_000_000_000_000_000_000, 2_000_000_000_000_000_000
 UNREACHED = [{"limit": 10**9, "seconds": 900, "per": "user"}]
 LIFTED = {"X_ACCOUNT_WINDOWS": "[]", "X_APP_WINDOWS": "[]"}
 CONCURRENCY = 4
+CANCELLED = "state = 'cancelled', reason = 'Not wanted.'"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -38,7 +39,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def in_a_child(module: str, *arguments: str, **settings: str) -> dict[str, Any]:
-    """Run a module with services and a sandbox of its own; return the JSON it printed last.
+    """Call a module's `measure` with Django and a migrated database; return what it returned.
 
     `settings`: environment variables, the same for it and for the workers that it starts.
     """
@@ -47,7 +48,7 @@ def in_a_child(module: str, *arguments: str, **settings: str) -> dict[str, Any]:
         sandbox.start()
         try:
             done = subprocess.run(
-                [sys.executable, "-m", module, *arguments],
+                [sys.executable, "-m", "bench.works", module, *arguments],
                 cwd=CHECKOUT,
                 env=os.environ
                 | urls.environment()
@@ -71,20 +72,24 @@ def in_a_child(module: str, *arguments: str, **settings: str) -> dict[str, Any]:
 # --- for the process that measures ---------------------------------------------------------------
 
 
+def _main(module: str, *arguments: str) -> None:
+    import django
+
+    django.setup()
+    # Django has to be ready first.
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    print(json.dumps(importlib.import_module(module).measure(*arguments)))
+
+
 class Works:
     """A migrated database with one workspace, and a sandbox whose brands are its accounts."""
 
     def __init__(self) -> None:
-        import django
-
-        django.setup()
-        # Django has to be ready first.
-        from django.core.management import call_command
-
         from outreach.x.models import XApp
         from tests import factories
 
-        call_command("migrate", verbosity=0)
         self.folder = Path(os.environ["VAR_DIR"])
         self.sandbox = Sandbox(self.folder / "world.sqlite3")
         self.sandbox.port = int(os.environ["X_API_URL"].rpartition(":")[2])
@@ -112,9 +117,10 @@ class Works:
 
         The accounts take turns. `due` is SQL over `n`, a letter's number.
         """
-        from bench.filling import fill
+        from bench.filling import be_heard, fill
+        from tests import factories
 
-        first = self._first_letter()
+        first = factories.delivery(self.house, due=False)
         ids = [account.pk for account in self.accounts]
         people = range(FIRST_PERSON, FIRST_PERSON + count)
         users = [{"id": str(id_), "handle": f"u{n}", "name": "U"} for n, id_ in enumerate(people)]
@@ -124,13 +130,9 @@ class Works:
         made = fill(
             first.pk, ids, letters=count, people=count, first_x_user_id=FIRST_PERSON, due=due
         )
-        execute("UPDATE delivery_delivery SET state = 'cancelled', reason = 'So.' WHERE id = %s", first.pk)
+        execute(f"UPDATE delivery_delivery SET {CANCELLED} WHERE id = {first.pk}")
+        be_heard(ids)
         return made
-
-    def _first_letter(self) -> Delivery:
-        from tests import factories
-
-        return factories.delivery(self.house, due=False)
 
     @contextmanager
     def workers(self, count: int) -> Iterator[list[int]]:
@@ -167,21 +169,22 @@ class Works:
         return int((self.folder / "postgres" / "postmaster.pid").read_text().splitlines()[0])
 
 
-def execute(sql: str, *values: Any) -> None:
-    """One statement of its own transaction."""
+def execute(sql: str, *values: Any, **named: Any) -> None:
+    """Execute a statement, or several."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values or named or None)
+
+
+def rows(sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    """What a statement finds."""
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute(sql, values or None)
-
-
-def one(sql: str, *values: Any) -> Any:
-    """The one value that a statement finds."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values or None)
-        return cursor.fetchone()[0]
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def wait_until(done: Callable[[], bool], *, seconds: float) -> None:
@@ -201,7 +204,8 @@ def cpu_seconds(pids: Sequence[int]) -> float:
 def cpu_seconds_with_children(pid: int) -> float:
     """CPU that a process and its children, ended ones too, used so far."""
     children = [
-        stat for stat in (_stat_or_none(int(name.name)) for name in Path("/proc").glob("[0-9]*"))
+        stat
+        for stat in (_stat_or_none(int(name.name)) for name in Path("/proc").glob("[0-9]*"))
         if stat and stat[1] == pid
     ]
     return (sum(_stat(pid)[11:15]) + sum(sum(stat[11:15]) for stat in children)) / TICKS
@@ -218,3 +222,7 @@ def _stat_or_none(pid: int) -> list[int] | None:
         return _stat(pid)
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
