@@ -8,6 +8,7 @@ from bench import (  # noqa: F401 - each registers its own figures
     claiming,
     composer,
     finding,
+    guarantees,
     guidance,
     importing,
     sandbox_posts,

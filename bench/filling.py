@@ -120,7 +120,7 @@ def _copy(table: str, row_id: int, count: int, changes: Mapping[str, str]) -> in
     """Copy a row so often; `changes` is SQL over n, by column. Returns the first copy's id."""
     newest, sequence = _one(f"SELECT max(id), pg_get_serial_sequence('{table}', 'id') FROM {table}")
     first = int(newest) + 1
-    changes = changes | {"id": f"{first} + n"}
+    changes = {**changes, "id": f"{first} + n"}
     columns = _columns(table)
     # A table that does not know the account (such as permissions) is copied without it.
     values = [changes.get(column, f"its.{column}") for column in columns]

@@ -145,7 +145,7 @@ class Works:
         schedule = self.folder / "beat-schedule"
         beat = [*celery, "beat", "--loglevel=WARNING", "--pidfile=", f"--schedule={schedule}"]
         with self._processes([[*worker, f"--hostname=w{n}@bench"] for n in range(count)]) as pids:
-            wait_until(lambda: len(app.control.ping(timeout=1)) == count, seconds=60)
+            wait_until(lambda: len(app.control.ping(timeout=1) or ()) == count, seconds=60)
             with self._processes([beat]):
                 yield pids
 
