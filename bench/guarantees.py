@@ -130,7 +130,7 @@ class _Side:
 
     def accepted_per_s(self, since: float) -> float:
         """Messages a second that X accepted since then, from a tenth of them to nine tenths."""
-        stamps = sorted(
+        stamps: list[float] = sorted(
             dm["created_ms"] / 1000
             for dm in self.works.sandbox.ledger()
             if dm["created_ms"] / 1000 >= since

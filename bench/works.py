@@ -100,17 +100,31 @@ class Works:
         self.accounts: list[XAccount] = [self.house.account]
         XApp.objects.update(monthly_cap=9_999_999)
 
-    def more_accounts(self, count: int) -> None:
-        """Connect so many more accounts, brands of the sandbox."""
+    def more_accounts(self, count: int, *, app: str = "") -> None:
+        """Connect so many more accounts, brands of the sandbox; `app`: through one of that name."""
+        from outreach.x.models import XAccount
         from tests import factories
 
-        for _ in range(count):
-            brand = BRAND + len(self.accounts)
-            self.sandbox.add_user(brand, f"brand{len(self.accounts)}")
-            self.tokens.append(self.sandbox.issue_token(brand))
-            self.accounts.append(
-                factories.account(self.house.workspace, token=self.tokens[-1], x_user_id=brand)
-            )
+        through = self._app(app) if app else self.house.account.app_id
+        whose = {"app": app} if app else {}
+        for number in range(len(self.accounts), len(self.accounts) + count):
+            self.sandbox.add_user(BRAND + number, f"brand{number}")
+            token = self.sandbox.issue_token(BRAND + number, **whose)
+            made = factories.account(self.house.workspace, token=token, x_user_id=BRAND + number)
+            XAccount.everywhere.filter(pk=made.pk).update(app=through)
+            self.tokens.append(token)
+            self.accounts.append(made)
+
+    def _app(self, name: str) -> int:
+        from outreach.delivery.models import AppPace
+        from outreach.x.models import XApp
+
+        self.sandbox.put_app(name)
+        made = XApp.objects.create(
+            workspace=self.house.workspace, name=name, client_id=name, monthly_cap=9_999_999
+        )
+        AppPace.objects.create(app=made)
+        return made.pk
 
     def letters(self, count: int, *, due: str) -> range:
         """Put letters on their way, each to a person of its own who is mutual; return their ids.
@@ -140,7 +154,14 @@ class Works:
         from outreach.celery import app
 
         celery = [sys.executable, "-m", "celery", "--quiet", "-A", "outreach"]
-        worker = [*celery, "worker", "-Q", "send", "--pool=threads", "--loglevel=WARNING"]
+        worker = [
+            *celery,
+            "worker",
+            "-Q",
+            os.environ.get("BENCH_Q", "send"),
+            "--pool=threads",
+            "--loglevel=WARNING",
+        ]
         worker += [f"--concurrency={CONCURRENCY}", "--without-gossip", "--without-mingle"]
         schedule = self.folder / "beat-schedule"
         beat = [*celery, "beat", "--loglevel=WARNING", "--pidfile=", f"--schedule={schedule}"]
