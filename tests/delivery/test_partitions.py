@@ -88,10 +88,15 @@ def copied(table: str, row_id: int, **changes: str) -> str:
     )
 
 
+@transaction.atomic
+def execute_whole(sql: str) -> None:
+    execute(sql)
+    connection.check_constraints()
+
+
 def refused(sql: str, constraint: str) -> None:
-    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
-        execute(sql)
-        connection.check_constraints()
+    with pytest.raises(IntegrityError, match=constraint):
+        execute_whole(sql)
 
 
 def test_letters_go_on_where_they_were_and_new_months_have_tables_of_their_own(divided):
