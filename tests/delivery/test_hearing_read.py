@@ -13,7 +13,7 @@ from django.db.models import Sum
 from outreach.customers.erasing import actions as erasing
 from outreach.customers.models import Customer, Permission, Suppression
 from outreach.delivery.hearing import queries, reading, tasks
-from outreach.delivery.models import AccountPace, Attempt, Delivery, SendingPolicy
+from outreach.delivery.models import AccountPace, AccountQueue, Attempt, Delivery, SendingPolicy
 from outreach.ground.clock import now
 from outreach.x import dm_reading, events
 from outreach.x.models import (
@@ -439,21 +439,22 @@ def test_only_who_writes_is_read(world, account):
     assert queries.unheard() == []
     _left(world, account, ago=timedelta(days=8))
     Delivery.everywhere.update(state="cancelled", reason="so")
-    AccountPace.objects.update(look_at=None)
+    AccountQueue.objects.update(look_at=None)
     assert queries.unheard() == []
     Attempt.objects.update(counts_until=now() - timedelta(days=6))
     assert queries.unheard() == [account.pk]
     Attempt.objects.update(counts_until=now() - timedelta(days=8))
-    AccountPace.objects.update(look_at=now() + 20 * MINUTE)
+    AccountQueue.objects.update(look_at=now() + 20 * MINUTE)
     assert queries.unheard() == []
-    AccountPace.objects.update(look_at=now() + 10 * MINUTE)
+    AccountQueue.objects.update(look_at=now() + 10 * MINUTE)
     assert queries.unheard() == [account.pk]
     XAccount.everywhere.update(state=AccountState.DISCONNECTED, disconnected_at=now())
     assert queries.unheard() == []
 
 
 def test_while_it_lasts_it_is_read_again_before_the_minutes_are_over(world, account):
-    AccountPace.objects.update(look_at=now(), heard_dms_at=now() - 4 * MINUTE)
+    AccountQueue.objects.update_or_create(x_account=account, defaults={"look_at": now()})
+    AccountPace.objects.update(heard_dms_at=now() - 4 * MINUTE)
     assert queries.unheard() == []
     AccountPace.objects.update(heard_dms_at=now() - 5 * MINUTE)
     assert queries.unheard() == [account.pk]
@@ -495,11 +496,11 @@ def test_an_older_reading_never_takes_a_newer_one_back(account):
     assert read_until(account) == moment
 
 
-def test_the_tick_asks_a_worker_for_each(world, account):
+def test_the_tick_asks_a_worker_for_each(world, account, settings):
     factories.delivery(world, world.customers[0])
-    before = queued()
+    before = queued(settings.CELERY_TASK_DEFAULT_QUEUE)
     tasks.tick()
-    assert queued() == before + 1
+    assert queued(settings.CELERY_TASK_DEFAULT_QUEUE) == before + 1
 
 
 def test_messages_that_x_shows_no_more_are_forgotten(account):

@@ -31,7 +31,7 @@ WITH_SEQUENCES = ("delivery_delivery", "delivery_attempt", "audit_auditevent")
 
 def execute(sql: str, *values: object) -> list[tuple]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, values or None)
+        cursor.execute(sql, list(values) or None)
         return cursor.fetchall() if cursor.description else []
 
 
