@@ -6,6 +6,7 @@ match by its words; an id that this frees is matched anew.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -89,9 +90,10 @@ class Message:
 
 
 @step
-def stored_event(event: ActivityEvent) -> None:
-    """Note the messages of a dm.sent event in the transaction that stores it: a claim sees them."""
-    _note(event)
+def stored_events(events: Sequence[ActivityEvent]) -> None:
+    """Note the messages of dm.sent events in the transaction that stores them: a claim sees them."""
+    for event in events:
+        _note(event)
 
 
 @step

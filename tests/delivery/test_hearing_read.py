@@ -12,10 +12,12 @@ from django.db.models import Sum
 
 from outreach.customers.erasing import actions as erasing
 from outreach.customers.models import Customer, Permission, Suppression
+from outreach.delivery import claim, outcomes
 from outreach.delivery.hearing import queries, reading, tasks
 from outreach.delivery.models import AccountPace, Attempt, Delivery, SendingPolicy
 from outreach.ground.clock import now
 from outreach.x import dm_reading, events
+from outreach.x.errors import Unknown
 from outreach.x.models import (
     AccountState,
     ActivityEvent,
@@ -150,6 +152,18 @@ def test_read_and_told_at_the_same_moment_it_has_one_effect(sandbox, world, acco
     events.handle(account.pk)
     assert Permission.everywhere.count() == 1
     assert HeardDM.objects.count() == 1
+
+
+def test_a_letter_of_ours_that_a_reading_finds_is_settled(sandbox, world, account):
+    delivery = factories.delivery(world, world.customers[0])
+    reading.note_read(account.pk, now())
+    claimed = claim.claim(account.pk)
+    assert isinstance(claimed, claim.Claimed)
+    outcomes.record_not_sent(claimed, Unknown("answer_timed_out"))
+    id_ = sandbox.write(BRAND, MARIA, delivery.text)
+    assert reading.read_messages(account.pk)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.dm_event_id) == ("sent", id_)
 
 
 def test_what_is_said_in_a_group_is_said_to_the_group_and_what_we_wrote_is_shown(
