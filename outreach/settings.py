@@ -16,6 +16,7 @@ from typing import Any
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -360,10 +361,17 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
 CELERY_TIMEZONE = "UTC"
+# Letters have a queue of their own, so that no import or sync is ever in their way. A worker that is
+# told no queue serves both.
+SEND_QUEUE = "send"
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_QUEUES = [Queue(CELERY_TASK_DEFAULT_QUEUE), Queue(SEND_QUEUE)]
+CELERY_TASK_ROUTES = {"outreach.delivery.tasks.*": {"queue": SEND_QUEUE}}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 TICK_SECONDS = env.float("TICK_SECONDS", default=2.0)
 # The cache key under which the tick leaves its time, in seconds of Unix time.
 HEARTBEAT = "delivery.tick"
+COME_BACK_SECONDS = env.float("COME_BACK_SECONDS", default=15.0)
 SEAL_SECONDS = env.float("SEAL_SECONDS", default=5.0)
 REFRESH_SECONDS = env.float("REFRESH_SECONDS", default=60.0)
 WARN_SECONDS = env.float("WARN_SECONDS", default=60.0)
@@ -386,6 +394,7 @@ def _every(seconds: float, task: str) -> dict[str, Any]:
 
 CELERY_BEAT_SCHEDULE = {
     "find-due-letters": _every(TICK_SECONDS, "outreach.delivery.tasks.tick"),
+    "queue-what-is-free-again": _every(COME_BACK_SECONDS, "outreach.delivery.tasks.come_back"),
     # So that an account stays connected though nobody writes from it.
     "refresh-x-tokens": _every(REFRESH_SECONDS, "outreach.x.tasks.refresh_soon"),
     "warn-of-caps": _every(WARN_SECONDS, "outreach.x.tasks.warn_of_caps"),

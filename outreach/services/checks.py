@@ -235,7 +235,7 @@ def worker() -> Found:
     from outreach.celery import app
 
     try:
-        answers = app.control.inspect(timeout=WORKER_SECONDS).ping()
+        answers = app.control.inspect(timeout=WORKER_SECONDS).active_queues()
     except (OperationalError, OSError):
         return unchecked("Redis does not answer")
     if not answers:
@@ -243,6 +243,13 @@ def worker() -> Found:
             f"no worker answered within {WORKER_SECONDS:.0f} seconds",
             "make run" if not settings.PRODUCTION else "start: celery -A outreach worker",
         )
+    served = {queue["name"] for queues in answers.values() for queue in queues}
+    for name in (settings.CELERY_TASK_DEFAULT_QUEUE, settings.SEND_QUEUE):
+        if name not in served:
+            return mend(
+                f"no worker serves the queue ‘{name}’",
+                f"start one: celery -A outreach worker --queues {name}",
+            )
     return ok(f"{len(answers)} answer{'s' if len(answers) == 1 else ''}")
 
 

@@ -1,7 +1,7 @@
 """Reading the messages of an account that nobody hears, and noting that they were read.
 
-What came in takes its effects as if X had told of it (x/dm_reading.py). What went out settles the
-letters that it belongs to.
+What came in takes its effects as if X had told of it (x/dm_reading.py). What went out is shown to
+whoever settles letters: `_show`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from django.db.models import Value
 from django.db.models.functions import Greatest
 
 from outreach.customers.newcomers import not_erased
-from outreach.delivery import settling
 from outreach.delivery.hearing.queries import missed_since
 from outreach.delivery.models import AccountPace, SeenBy
+from outreach.delivery.settling import show
 from outreach.ground.writes import engine_action, outside_transactions
 from outreach.x.dm_reading import Company, read_back
 from outreach.x.models import XAccount
@@ -83,13 +83,12 @@ def _erased_among(workspace_id: int, x_user_ids: Sequence[int]) -> set[int]:
 
 
 def _show(x_account_id: int, sent: Sequence[SentEvent]) -> None:
-    """Messages of ours that a reading found: what they settle is settled, oldest first."""
+    """Messages of ours that a reading found, oldest first."""
     for dm in sent:
         _settle(x_account_id, dm)
 
 
 @engine_action
 def _settle(x_account_id: int, dm: SentEvent) -> None:
-    message = settling.Message(dm.dm_event_id, dm.recipient_id, dm.text, dm.created_at)
-    settling.note(x_account_id, message, SeenBy.READ)
-    settling.match(dm.dm_event_id)
+    """One by one: each locks its recipient, and several at once would have to be in order."""
+    show(x_account_id, [dm], SeenBy.READ)
