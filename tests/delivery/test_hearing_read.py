@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models import Sum
 
+from outreach.celery import app
 from outreach.customers.erasing import actions as erasing
 from outreach.customers.models import Customer, Permission, Suppression
 from outreach.delivery import claim, outcomes
@@ -509,11 +510,12 @@ def test_an_older_reading_never_takes_a_newer_one_back(account):
     assert read_until(account) == moment
 
 
-def test_the_tick_asks_a_worker_for_each(world, account):
+def test_the_tick_asks_a_worker_for_each_and_not_one_that_sends(world, account, settings):
     factories.delivery(world, world.customers[0])
-    before = queued()
+    app.control.purge()
     tasks.tick()
-    assert queued() == before + 1
+    assert (queued(settings.CELERY_TASK_DEFAULT_QUEUE), queued()) == (1, 0)
+    app.control.purge()
 
 
 def test_messages_that_x_shows_no_more_are_forgotten(account):
