@@ -85,7 +85,7 @@ def somebody_waits_for_a_lock() -> bool:
 
 
 def queued(queue: str = settings.SEND_QUEUE) -> int:
-    """How many wake-up calls wait for a worker, in a queue."""
+    """How many wake-up calls wait for a worker."""
     with app.connection_for_read() as broker:
         channel: Any = broker.default_channel
         return int(channel.client.llen(queue))
