@@ -176,6 +176,9 @@ CALL_DEADLINE = env.float("CALL_DEADLINE", default=5.0)
 CALL_CONNECT_TIMEOUT = env.float("CALL_CONNECT_TIMEOUT", default=4.0)
 CALL_ANSWER_TIMEOUT = env.float("CALL_ANSWER_TIMEOUT", default=15.0)
 UNDO_SECONDS = env.int("UNDO_SECONDS", default=10)
+# How long X may take to show what it accepted, and how far two looks at a conversation are apart.
+SETTLE_SECONDS = env.float("SETTLE_SECONDS", default=120.0)
+SETTLE_BETWEEN_SECONDS = env.float("SETTLE_BETWEEN_SECONDS", default=600.0)
 
 # --- imports ---------------------------------------------------------------------------------
 # Bytes of a file; days for which a file that nobody confirmed, and rows left out, are kept.

@@ -67,6 +67,7 @@ def take_on(revision_id: int, review_id: int) -> None:
         approval=Review.everywhere.get(pk=review_id),
         x_account_id=revision.x_account_id,
         customer_id=revision.customer_id,
+        campaign_id=revision.campaign_id,
         recipient_x_user_id=recipient,
         text=revision.text,
         text_sha256=revision.text_sha256,

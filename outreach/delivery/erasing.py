@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Case, Value, When
+from django.db.models import Case, QuerySet, Value, When
 
 from outreach.customers.erasing.queries import audited
 from outreach.customers.errors import InTheAir
 from outreach.customers.hooks import Erasure, Whom
 from outreach.delivery.actions import move
-from outreach.delivery.models import OPEN, Attempt, Delivery, DeliveryState
+from outreach.delivery.models import OPEN, Attempt, Delivery, DeliveryState, SeenDM
 from outreach.delivery.queries import words_of
 from outreach.ground.writes import step
 
@@ -46,6 +46,7 @@ def erase_deliveries(erasure: Erasure) -> None:
         text="",
         recipient_x_user_id=None,
         dm_event_id=None,
+        contradiction="",
         # A reason may quote a name or what they said; one that is only ours stays.
         reason=Case(
             When(state=DeliveryState.SENT, then=Value("")),
@@ -53,13 +54,21 @@ def erase_deliveries(erasure: Erasure) -> None:
             default=Value(REASON),
         ),
     )
-    Attempt.objects.filter(delivery__in=ids).update(request_id="", dm_event_id=None)
+    Attempt.objects.filter(delivery__in=ids).update(request_id="", dm_event_id=None, settle_at=None)
+    erasure.gone["messages"] += _seen(erasure.whom).delete()[0]
     erasure.gone["deliveries"] = len(ids)
     erasure.audited["delivery"] = ids
 
 
+def _seen(whom: Whom) -> QuerySet[SeenDM]:
+    """The messages of ours to them that X showed."""
+    return SeenDM.objects.filter(
+        x_account__workspace_id=whom.workspace_id, recipient_x_user_id__in=whom.x_user_ids
+    )
+
+
 def deliveries_to(whom: Whom) -> dict[str, Any]:
-    """Everything kept of the way of one person's letters. Four queries."""
+    """Everything kept of the way of one person's letters. Five queries."""
     rows = Delivery.objects.of(whom).filter(customer_id__in=whom.customer_ids).order_by("pk")
     rows = rows.select_related("x_account")
     attempts: dict[int, list[Attempt]] = {}
@@ -67,6 +76,15 @@ def deliveries_to(whom: Whom) -> dict[str, Any]:
         attempts.setdefault(attempt.delivery_id, []).append(attempt)
     return {
         "deliveries": [_delivery(each, attempts.get(each.pk, [])) for each in rows],
+        "messages_seen": [
+            {
+                "dm": str(seen.dm_event_id),
+                "to": str(seen.recipient_x_user_id),
+                "stamped_at": seen.stamped_at.isoformat(),
+                "words_sha256": bytes(seen.words_sha256).hex(),
+            }
+            for seen in _seen(whom).order_by("pk")
+        ],
         "audit_of_deliveries": audited(whom, "delivery", [delivery.pk for delivery in rows]),
     }
 
@@ -79,6 +97,7 @@ def _delivery(delivery: Delivery, attempts: list[Attempt]) -> dict[str, Any]:
         "text": delivery.text,
         "state": words_of(delivery),
         "reason": delivery.reason,
+        "contradiction": delivery.contradiction,
         "due_at": delivery.due_at.isoformat(),
         "sent_at": delivery.sent_at.isoformat() if delivery.sent_at else None,
         "dm": str(delivery.dm_event_id) if delivery.dm_event_id else None,

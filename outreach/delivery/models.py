@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import time
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce
 
 from outreach.ground.clock import Now
 from outreach.ground.scope import WorkspaceRow
@@ -31,7 +33,8 @@ MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
     _S.BLOCKED: frozenset({_S.QUEUED, _S.CANCELLED, _S.SENT}),
     _S.FAILED: frozenset({_S.CANCELLED, _S.SENT}),
     _S.CANCELLED: frozenset({_S.SENT}),
-    _S.SENT: frozenset(),
+    # Only where a match by its text turns out to have been another letter's message.
+    _S.SENT: frozenset({_S.UNCERTAIN}),
 }
 # X may have it, or is about to: nothing else goes to this person from this account meanwhile.
 IN_THE_AIR = (_S.SENDING, _S.UNCERTAIN)
@@ -51,6 +54,19 @@ class SendingPolicy(WorkspaceRow):
     window_closes = models.TimeField(default=time(18), help_text="equal to opens: at any hour")
     relationship_hours = models.PositiveSmallIntegerField(
         default=24, help_text="how old the knowledge of a relationship may be"
+    )
+    quiet_weekdays = ArrayField(
+        models.PositiveSmallIntegerField(),
+        default=list,
+        blank=True,
+        help_text="0 is Monday; nothing leaves on these, by the customer's calendar",
+    )
+    quiet_dates = ArrayField(models.DateField(), default=list, blank=True)
+    hear_minutes = models.PositiveSmallIntegerField(
+        default=15, help_text="how long ago the account's incoming messages may have been heard"
+    )
+    answer_days = models.PositiveSmallIntegerField(
+        default=7, help_text="a letter to who wrote to us so lately is an answer"
     )
 
     def __str__(self) -> str:
@@ -76,12 +92,24 @@ class Delivery(WorkspaceRow):
     customer = models.ForeignKey(
         "customers.Customer", on_delete=models.PROTECT, related_name="deliveries"
     )
+    campaign = models.ForeignKey(
+        "drafts.Campaign", null=True, on_delete=models.PROTECT, related_name="deliveries"
+    )
+    # Claims go round the lanes of an account: a campaign each, and one for all other letters.
+    lane = models.GeneratedField(
+        expression=Coalesce("campaign_id", Value(0)),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+    )
     recipient_x_user_id = models.BigIntegerField(null=True, help_text="empty: erased")
     text = models.TextField()
     text_sha256 = models.CharField(max_length=64)
     state = models.CharField(max_length=12, choices=DeliveryState, default=DeliveryState.QUEUED)
     reason_code = models.CharField(max_length=32, blank=True)
     reason = models.CharField(max_length=300, blank=True, help_text="in plain words")
+    contradiction = models.CharField(
+        max_length=300, blank=True, db_default="", help_text="what X told later against a verdict"
+    )
     due_at = models.DateTimeField()
     leave_by = models.DateTimeField()
     look_at = models.DateTimeField(help_text="when to look whether it may leave")
@@ -136,6 +164,16 @@ class Delivery(WorkspaceRow):
                 condition=Q(state=_S.QUEUED),
                 name="delivery_queued",
             ),
+            models.Index(
+                fields=["x_account", "lane", "look_at", "id"],
+                condition=Q(state=_S.QUEUED),
+                name="delivery_in_lane",
+            ),
+            models.Index(
+                fields=["campaign", "state", "-id"],
+                condition=Q(campaign__isnull=False),
+                name="delivery_of_campaign",
+            ),
             models.Index(fields=["workspace", "state", "-changed_at"], name="delivery_by_state"),
             models.Index(
                 fields=["workspace", "recipient_x_user_id", "-created_at"],
@@ -153,6 +191,11 @@ class Outcome(models.TextChoices):
     NOT_SENT = "not_sent", "not sent"
     NOT_CALLED = "not_called", "not called"
     UNCERTAIN = "uncertain", "unsure"
+    ABSENT = "absent", "looked for and not found"
+
+
+# X may have taken the message, or may yet show it: what a message of ours may belong to.
+MAY_HAVE_ARRIVED = (Outcome.POSTING, Outcome.UNCERTAIN, Outcome.ABSENT)
 
 
 class Attempt(models.Model):
@@ -176,6 +219,10 @@ class Attempt(models.Model):
     request_id = models.CharField(max_length=100, blank=True, help_text="X's")
     dm_event_id = models.BigIntegerField(null=True, unique=True)
     price = models.DecimalField(max_digits=8, decimal_places=4, help_text="US dollars")
+    settle_at = models.DateTimeField(null=True, help_text="when to look for it at X")
+    absent_reads = models.PositiveSmallIntegerField(
+        db_default=0, help_text="in a row: how often it was looked for and was not there"
+    )
 
     class Meta:
         constraints = [
@@ -206,23 +253,123 @@ class Attempt(models.Model):
             models.Index(
                 fields=["started_at"], condition=Q(outcome=Outcome.POSTING), name="attempt_posting"
             ),
+            models.Index(
+                fields=["settle_at"],
+                condition=Q(settle_at__isnull=False),
+                name="attempt_to_settle",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"attempt {self.pk} of delivery {self.delivery_id}"
 
 
+class SeenBy(models.TextChoices):
+    EVENT = "event", "told by X"
+    READ = "read", "read in the conversation"
+
+
+class SeenDM(models.Model):
+    """A message of ours that X showed. Unclaimed while no attempt has its id.
+
+    No words are kept, only the digest of their normal form (matching.py).
+    """
+
+    dm_event_id = models.BigIntegerField(primary_key=True)
+    x_account = models.ForeignKey("x.XAccount", on_delete=models.PROTECT, related_name="+")
+    recipient_x_user_id = models.BigIntegerField()
+    words_sha256 = models.BinaryField(max_length=32)
+    stamped_at = models.DateTimeField(help_text="by X's clock")
+    seen_at = models.DateTimeField(db_default=Now())
+    via = models.CharField(max_length=8, choices=SeenBy)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["x_account", "recipient_x_user_id", "stamped_at"], name="seen_of_person"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"message {self.dm_event_id}"
+
+
+class Pause(models.Model):
+    """Nothing leaves from here: a campaign, a workspace, or (neither) everything. Gone on resume."""
+
+    workspace = models.ForeignKey(
+        "accounts.Workspace", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    campaign = models.ForeignKey(
+        "drafts.Campaign", null=True, on_delete=models.PROTECT, related_name="pauses"
+    )
+    reason = models.CharField(max_length=300, help_text="in plain words")
+    paused_by = models.ForeignKey(
+        "accounts.User", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "campaign"], nulls_distinct=False, name="one_pause_a_scope"
+            ),
+            models.CheckConstraint(
+                condition=Q(campaign__isnull=True) | Q(workspace__isnull=False),
+                name="paused_campaign_has_a_workspace",
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="pause_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"pause {self.pk}"
+
+
 class AccountPace(models.Model):
-    """What claims for one X account are serialised on, and until when X closed it."""
+    """What claims for one X account are serialised on, and when to look at it next.
+
+    A trigger lowers `look_at` whenever a letter is queued or moved, so that the tick reads one
+    index and no letters. `held_…`: why nothing leaves from the whole account, for its letters'
+    pages. `wants_…`: its place among those that wait for the app's shared budget.
+    """
 
     x_account = models.OneToOneField(
         "x.XAccount", primary_key=True, on_delete=models.PROTECT, related_name="pace"
     )
+    look_at = models.DateTimeField(null=True, help_text="empty: nothing is queued")
+    last_lane = models.BigIntegerField(db_default=0, help_text="whose letter was claimed last")
     closed_until = models.DateTimeField(null=True)
-    closed_reason = models.CharField(max_length=200, blank=True)
+    closed_reason = models.CharField(max_length=200, blank=True, db_default="")
+    narrowed = models.JSONField(
+        db_default=Value([], models.JSONField()),
+        help_text="limits that X reported to be narrower than our ledger has them",
+    )
+    held_code = models.CharField(max_length=32, blank=True, db_default="")
+    held_reason = models.CharField(max_length=300, blank=True, db_default="")
+    held_since = models.DateTimeField(null=True)
+    wants_app = models.ForeignKey(
+        "x.XApp", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    wants_since = models.DateTimeField(null=True)
+    wants_until = models.DateTimeField(null=True, help_text="whoever did not come by then is out")
+    heard_dms_at = models.DateTimeField(
+        null=True, help_text="its messages were read, all of them up to then"
+    )
     look_up_after = models.DateTimeField(
         null=True, help_text="X did not answer who follows whom; ask again then"
     )
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["look_at"], condition=Q(look_at__isnull=False), name="pace_to_look_at"
+            ),
+            models.Index(
+                fields=["wants_app", "wants_since"],
+                condition=Q(wants_since__isnull=False),
+                name="pace_wants_app",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"pace of account {self.x_account_id}"
@@ -235,7 +382,8 @@ class AppPace(models.Model):
         "x.XApp", primary_key=True, on_delete=models.PROTECT, related_name="pace"
     )
     closed_until = models.DateTimeField(null=True)
-    closed_reason = models.CharField(max_length=200, blank=True)
+    closed_reason = models.CharField(max_length=200, blank=True, db_default="")
+    narrowed = models.JSONField(db_default=Value([], models.JSONField()))
 
     def __str__(self) -> str:
         return f"pace of app {self.app_id}"

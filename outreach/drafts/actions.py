@@ -108,6 +108,7 @@ def submit(
         author_id=draft.author_id,
         customer_id=draft.customer_id,
         x_account_id=draft.x_account_id,
+        campaign_id=draft.campaign_id,
         words=draft.words,
         text=reading.received,
         text_sha256=sha256_of(reading.received),

@@ -47,6 +47,25 @@ MOVES: dict[DraftState, frozenset[DraftState]] = {
 EDITABLE = (DraftState.DRAFT, DraftState.CHANGES_REQUESTED)
 
 
+class Campaign(WorkspaceRow):
+    """One intention, for many. Here no more than what groups drafts: they are paused, moved and
+    counted together, and take turns with the account's other letters.
+    """
+
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=100)
+    author = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta(WorkspaceRow.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "id"], name="campaign_in_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Draft(WorkspaceRow):
     """The words meant for one customer. Autosave overwrites `words`, never a revision."""
 
@@ -56,6 +75,9 @@ class Draft(WorkspaceRow):
         "customers.Customer", on_delete=models.PROTECT, related_name="drafts"
     )
     author = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    campaign = models.ForeignKey(
+        Campaign, null=True, blank=True, on_delete=models.PROTECT, related_name="drafts"
+    )
     state = models.CharField(max_length=20, choices=DraftState, default=DraftState.DRAFT)
     why_person = models.CharField(max_length=300, blank=True)
     why_now = models.CharField(max_length=300, blank=True)
@@ -140,6 +162,9 @@ class Revision(WorkspaceRow):
     author = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
     customer = models.ForeignKey("customers.Customer", on_delete=models.PROTECT, related_name="+")
     x_account = models.ForeignKey("x.XAccount", on_delete=models.PROTECT, related_name="+")
+    campaign = models.ForeignKey(
+        Campaign, null=True, on_delete=models.PROTECT, related_name="revisions"
+    )
     words = models.TextField()
     text = models.TextField()
     text_sha256 = models.CharField(max_length=64)

@@ -11,6 +11,7 @@ from tests import factories
 
 # Models that name a workspace but are not only a workspace's: why each is none.
 NOT_SCOPED = {
+    "delivery.Pause": "of none where everything is paused; read by the engine",
     "accounts.Membership": "is what a scope is made from",
     "accounts.Invitation": "is found by whoever holds its token, who is nobody's member yet",
     "audit.AuditEvent": "some belong to no workspace; read through audit.queries",

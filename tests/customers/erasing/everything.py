@@ -32,7 +32,8 @@ from outreach.customers.models import (
     SyncToAsk,
 )
 from outreach.delivery import claim, outcomes
-from outreach.delivery.models import Delivery, SendingPolicy
+from outreach.delivery.matching import words_key
+from outreach.delivery.models import Delivery, SeenBy, SeenDM, SendingPolicy
 from outreach.drafts import actions as drafts
 from outreach.drafts.models import Decision, Draft
 from outreach.ground.clock import now
@@ -179,6 +180,16 @@ def _letters(known: Known, word: Any) -> None:
     word_of_event = str(event_id)
     known.words["dm_event_id"] = word_of_event
     outcomes.record_sent(sent, SentDM(event_id, None, Limits(), word("request")))
+    SeenDM.objects.create(
+        dm_event_id=event_id,
+        x_account=house.account,
+        recipient_x_user_id=sent.recipient_x_user_id,
+        words_sha256=words_key(sent.text),
+        stamped_at=now(),
+        via=SeenBy.READ,
+    )
+    contradiction = word("contradiction")
+    Delivery.everywhere.filter(pk=sent.delivery_id).update(contradiction=contradiction)
     outcomes.record_not_sent(claimed("failed"), never(NeverReason.SPAM))
     outcomes.record_not_sent(claimed("refused"), never(NeverReason.NO_DMS))
     waiting = claimed("waiting")

@@ -44,6 +44,7 @@ WORDLESS = {
     ("audit_auditdetail", "salt"),
     ("customers_evidencefile", "kind"),
     ("customers_permission", "basis"),
+    ("delivery_seendm", "words_sha256"),
 }
 
 
