@@ -32,6 +32,7 @@ VALKEYS = (12.0, 40.0)
 POSTGRESES = (25.0, 90.0)
 BEATS = (5.0, 20.0)
 LISTENERS = (20.0, 60.0)
+LOOK_AGAIN = 0.1
 # How many of the people unfollow, and how many say stop, of a hundred each.
 LEAVERS = 2
 # A call that was under way when its process was frozen has reached X after so long, or never will.
@@ -231,13 +232,19 @@ class Harm:
         self._at(self._draw("freeze").uniform(*FREEZES), self._freeze)
 
     def _freeze(self) -> None:
-        """Stop a worker; after a moment see whether it was caught with a letter in its hands."""
-        victims = [process for process in self.workers if process.alive and not process.frozen]
-        if len(victims) < 2:
-            self._freeze_soon()
+        """Stop a worker that calls; after a moment see whether it still has its letter in hand."""
+        calling = witness.with_a_call()
+        victims = [
+            process
+            for process in self.workers
+            if process.alive and not process.frozen and process.name in calling
+        ]
+        if not victims:
+            self._at(LOOK_AGAIN, self._freeze)
             return
         process = self._draw("freeze victim").choice(victims)
         process.freeze()
+        self.done["freezes tried"] += 1
         each = Frozen(process)
         self._at(LANDED, lambda: self._keep_or_let_go(each))
 

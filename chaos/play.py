@@ -18,6 +18,8 @@ from chaos.verdict import Verdict, judge
 SAY_EVERY = 5.0
 # The harm ends when so few letters in a hundred are left.
 LEFT = 3
+# Seconds after which what has not moved will not.
+STILL = 45.0
 OPEN = ("queued", "sending", "uncertain")
 # A letter that failed waits for at least so long; at the end we do not wait with it.
 HURRY_EVERY = 2.0
@@ -65,8 +67,7 @@ class Play:
     def _do_harm(self) -> None:
         self._harm.begin()
         few = len(self._letters) * LEFT // 100
-        until = time.monotonic() + self._scale.harm_within
-        self._go_on(lambda: self._open() <= few, until, self._harm.go_on)
+        self._go_on(lambda: self._open() <= few, self._scale.harm_within, self._harm.go_on)
         self._harm.cease()
         self._say("the harm is over")
 
@@ -82,21 +83,28 @@ class Play:
                 hurried = time.monotonic()
             time.sleep(0.1)
 
-        self._go_on(lambda: not self._open(), time.monotonic() + REST_WITHIN, go_on)
+        self._go_on(lambda: not self._open(), REST_WITHIN, go_on)
         self._say("everything is at rest" if not self._open() else "it does not come to rest")
 
-    def _go_on(self, done: Callable[[], bool], until: float, act: Callable[[], None]) -> None:
-        """Act until it is done or the time is over; look and say how it stands now and then."""
-        looked = 0.0
+    def _go_on(self, done: Callable[[], bool], within: float, act: Callable[[], None]) -> None:
+        """Act until it is done, or nothing moves any more, or the time (seconds) is over.
+
+        Looks, and says how it stands, now and then.
+        """
+        looked, until = 0.0, time.monotonic() + within
+        moved, stands = time.monotonic(), ""
         while True:
             act()
-            if time.monotonic() - looked > 1.0:
-                looked = time.monotonic()
-                self._harm.look_after()
-                if done() or looked > until:
-                    return
-                if looked - self._said > SAY_EVERY:
-                    self._say(f"{witness.states()} {dict(self._harm.done)}")
+            if time.monotonic() - looked < 1.0:
+                continue
+            looked = time.monotonic()
+            self._harm.look_after()
+            if (stands_now := str(witness.states())) != stands:
+                moved, stands = looked, stands_now
+            if done() or looked > min(until, moved + STILL):
+                return
+            if looked - self._said > SAY_EVERY:
+                self._say(f"{stands} {dict(self._harm.done)}")
 
     def _open(self) -> int:
         found = witness.states()

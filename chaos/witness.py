@@ -54,6 +54,7 @@ def set_up() -> None:
     """Make the tables and triggers."""
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
+        cursor.execute("ALTER DATABASE outreach SET idle_in_transaction_session_timeout = '1s'")  # TEMPORARY
 
 
 def ask(query: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
@@ -85,7 +86,19 @@ def is_heard() -> bool:
 
 def states() -> dict[str, int]:
     """How many deliveries are in which state."""
-    return dict(ask("SELECT state, count(*) FROM delivery_delivery GROUP BY state"))
+    return dict(ask("SELECT state, count(*) FROM delivery_delivery GROUP BY state ORDER BY state"))
+
+
+def with_a_call() -> set[str]:
+    """The workers that have a call to X under way at this moment."""
+    return {
+        row[0]
+        for row in ask(
+            "SELECT claim.worker FROM delivery_attempt attempt "
+            "JOIN chaos_claim claim ON claim.attempt_id = attempt.id "
+            "WHERE attempt.outcome = 'posting'"
+        )
+    }
 
 
 def held_by(worker: str) -> list[tuple[int, int, int]]:
