@@ -19,6 +19,9 @@ from chaos.house import House, house
 from chaos.scale import Scale
 from outreach.services.errors import ServiceError
 
+# What is told of single letters where promises were broken.
+MOST_SAID = 50
+
 
 def main() -> int:
     """Run, print one line of JSON; 1 where a promise was broken."""
@@ -50,8 +53,10 @@ def _play(home: House, scale: Scale, began: float) -> int:
     from chaos.play import Play
 
     verdict = Play(home, scale, began).run()
-    for line in verdict.why:
+    for line in verdict.why[:MOST_SAID]:
         print(line, file=sys.stderr)
+    if len(verdict.why) > MOST_SAID:
+        print(f"and {len(verdict.why) - MOST_SAID} more", file=sys.stderr)
     seconds = round(time.monotonic() - began, 1)
     print(json.dumps(verdict.counts() | {"seconds": seconds, "seed": scale.seed}), flush=True)
     if not verdict.broken:

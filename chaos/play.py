@@ -16,8 +16,9 @@ from chaos.scale import REST_WITHIN, Scale
 from chaos.verdict import Verdict, judge
 
 SAY_EVERY = 5.0
-# The harm ends when so few letters in a hundred are left.
+# The harm ends when so few letters in a hundred have still to leave.
 LEFT = 3
+TO_LEAVE = ("queued", "sending")
 # Seconds after which what has not moved will not.
 STILL = 45.0
 OPEN = ("queued", "sending", "uncertain")
@@ -67,7 +68,7 @@ class Play:
     def _do_harm(self) -> None:
         self._harm.begin()
         few = len(self._letters) * LEFT // 100
-        self._go_on(lambda: self._open() <= few, self._scale.harm_within, self._harm.go_on)
+        self._go_on(lambda: self._count(TO_LEAVE) <= few, self._scale.harm_within, self._harm.go_on)
         self._harm.cease()
         self._say("the harm is over")
 
@@ -83,8 +84,8 @@ class Play:
                 hurried = time.monotonic()
             time.sleep(0.1)
 
-        self._go_on(lambda: not self._open(), REST_WITHIN, go_on)
-        self._say("everything is at rest" if not self._open() else "it does not come to rest")
+        self._go_on(lambda: not self._count(OPEN), REST_WITHIN, go_on)
+        self._say("everything is at rest" if not self._count(OPEN) else "it does not come to rest")
 
     def _go_on(self, done: Callable[[], bool], within: float, act: Callable[[], None]) -> None:
         """Act until it is done, or nothing moves any more, or the time (seconds) is over.
@@ -106,9 +107,10 @@ class Play:
             if looked - self._said > SAY_EVERY:
                 self._say(f"{stands} {dict(self._harm.done)}")
 
-    def _open(self) -> int:
+    @staticmethod
+    def _count(states: tuple[str, ...]) -> int:
         found = witness.states()
-        return sum(found.get(state, 0) for state in OPEN)
+        return sum(found.get(state, 0) for state in states)
 
     def _say(self, words: str) -> None:
         self._said = time.monotonic()

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, DataError, InterfaceError, ProgrammingError, connection
+from chaos.scale import SETTLE_BETWEEN_SECONDS
 
 # `following` and `followed_by` are what our record said when the attempt was written, and `said_at`
 # since when: a change that was committed while the claim was under way is not held against it.
@@ -54,7 +56,9 @@ def set_up() -> None:
     """Make the tables and triggers."""
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
-        cursor.execute("ALTER DATABASE outreach SET idle_in_transaction_session_timeout = '1s'")  # TEMPORARY
+        cursor.execute(
+            "ALTER DATABASE outreach SET idle_in_transaction_session_timeout = '1s'"
+        )  # TEMPORARY
 
 
 def ask(query: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
@@ -126,9 +130,17 @@ def requeued(attempts: Sequence[int]) -> list[int]:
 
 
 def hurry() -> None:
-    """Let the time pass that letters and look-ups which failed wait before they are tried again."""
+    """Let the time pass that is waited after something failed, before it is tried again.
+
+    A second read stays as far from the first as it must be.
+    """
     ask(
         "UPDATE delivery_delivery SET look_at = outreach_now() "
         "WHERE state = 'queued' AND look_at > outreach_now() + interval '1 second'"
     )
     ask("UPDATE delivery_accountpace SET look_up_after = NULL WHERE look_up_after IS NOT NULL")
+    ask(
+        "UPDATE delivery_attempt SET settle_at = outreach_now() + %(between)s "
+        "WHERE outcome = 'uncertain' AND settle_at > outreach_now() + 2 * %(between)s",
+        {"between": timedelta(seconds=SETTLE_BETWEEN_SECONDS)},
+    )
