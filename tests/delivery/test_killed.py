@@ -138,3 +138,30 @@ def test_a_connection_cut_in_the_claim_leaves_the_letter_to_the_next_worker(
     assert doomed.send_due(world.account.pk) == {"ended": 0}
     delivery.refresh_from_db()
     assert (delivery.state, len(sandbox.dms())) == ("sent", 1)
+
+
+def somebody_is_idle_in_a_transaction() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid() AND state = 'idle in transaction'"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def test_a_worker_frozen_in_its_claim_holds_up_the_others_no_longer_than_the_call_deadline(
+    world, sandbox, doomed, delivery
+):
+    frozen = doomed.send_due(
+        world.account.pk,
+        step="claim not committed",
+        how="SIGSTOP",
+        settings={"CALL_DEADLINE": 1},
+    )
+    assert somebody_is_idle_in_a_transaction()
+    wait_until(lambda: not somebody_is_idle_in_a_transaction())
+    assert doomed.send_due(world.account.pk) == {"ended": 0}
+    delivery.refresh_from_db()
+    assert (delivery.state, len(sandbox.dms())) == ("sent", 1)
+    assert doomed.thaw(frozen["frozen"]) == {"ended": 1}
+    assert len(sandbox.dms()) == 1
