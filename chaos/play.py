@@ -16,11 +16,11 @@ from chaos.scale import REST_WITHIN, Scale
 from chaos.verdict import Verdict, judge
 
 SAY_EVERY = 5.0
-# The harm ends when so few letters in a hundred have still to leave.
-LEFT = 3
+# The harm ends when so few letters in a hundred have still to leave, or so few in all.
+LEFT, FEW = 3, 15
 TO_LEAVE = ("queued", "sending")
 # Seconds after which what has not moved will not.
-STILL = 45.0
+STILL = 30.0
 OPEN = ("queued", "sending", "uncertain")
 # A letter that failed waits for at least so long; at the end we do not wait with it.
 HURRY_EVERY = 2.0
@@ -67,7 +67,7 @@ class Play:
 
     def _do_harm(self) -> None:
         self._harm.begin()
-        few = len(self._letters) * LEFT // 100
+        few = max(FEW, len(self._letters) * LEFT // 100)
         self._go_on(lambda: self._count(TO_LEAVE) <= few, self._scale.harm_within, self._harm.go_on)
         self._harm.cease()
         self._say("the harm is over")
