@@ -33,8 +33,8 @@ POSTGRESES = (25.0, 90.0)
 BEATS = (5.0, 20.0)
 LISTENERS = (20.0, 60.0)
 LOOK_AGAIN = 0.1
-# How many of the people unfollow, and how many say stop, of a hundred each.
-LEAVERS = 2
+# How many of a hundred people unfollow, are unfollowed or say stop.
+LEAVERS = 6
 # A call that was under way when its process was frozen has reached X after so long, or never will.
 LANDED = 0.2
 
@@ -63,7 +63,7 @@ class Harm:
         self.others: list[Process] = []
         self.frozen: list[Frozen] = []
         self.done: Counter[str] = Counter()
-        self.gone: set[tuple[int, int]] = set()  # (account, person) who unfollowed
+        self.gone: set[tuple[int, int]] = set()  # (account, person) of whom one unfollowed
         self.stopped: set[int] = set()  # people who said stop
 
     # --- processes -----------------------------------------------------------------------------
@@ -206,19 +206,27 @@ class Harm:
         self.done["postgres restarts"] += 1
 
     def _plan_people(self) -> None:
-        """Some unfollow and some say stop, spread over the time that letters take."""
+        """Some unfollow, some are unfollowed, some say stop, while letters are on their way.
+
+        X itself refuses what is for people who unfollowed, but not for those whom the brand did.
+        """
         draw = self._draw("people")
         known = sorted({(letter.sender, letter.recipient) for letter in self._letters})
-        some = draw.sample(known, max(2, len(known) * 2 * LEAVERS // 100))
+        ways = (self._unfollow, self._be_unfollowed, self._stop)
+        some = draw.sample(known, max(len(ways), len(known) * LEAVERS // 100))
         for place, (account, person) in enumerate(some):
             moment = draw.uniform(1.0, self._scale.lasts)
-            leave = self._unfollow if place % 2 else self._stop
-            self._at(moment, partial(leave, account, person))
+            self._at(moment, partial(ways[place % len(ways)], account, person))
 
     def _unfollow(self, account: int, person: int) -> None:
         self._house.sandbox.unfollow(person, account)
         self.gone.add((account, person))
         self.done["unfollows"] += 1
+
+    def _be_unfollowed(self, account: int, person: int) -> None:
+        self._house.sandbox.unfollow(account, person)
+        self.gone.add((account, person))
+        self.done["unfollowed"] += 1
 
     def _stop(self, account: int, person: int) -> None:
         words = self._draw("words of stop").choice(("stop", "STOP", "Stop.", "unsubscribe"))
