@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, DataError, InterfaceError, ProgrammingError, connection
+
 from chaos.scale import SETTLE_BETWEEN_SECONDS
 
 # `following` and `followed_by` are what our record said when the attempt was written, and `said_at`
