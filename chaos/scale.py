@@ -12,7 +12,7 @@ WORKERS = 4
 THREADS = 4
 # Seconds. A call that takes longer than the answer timeout is lost; the sandbox is slower than that
 # for some calls, and its messages show up in reads later than they were accepted, by LAG.
-CALL_DEADLINE = 1.0
+CALL_DEADLINE = 2.0
 CALL_CONNECT_TIMEOUT = 1.0
 CALL_ANSWER_TIMEOUT = 1.5
 SETTLE_SECONDS = 3.0
@@ -70,7 +70,7 @@ class Scale:
     @property
     def harm_within(self) -> float:
         """Seconds after which the harm ends though letters are left."""
-        return 60.0 + 2 * self.lasts
+        return 120.0 + 4 * self.lasts
 
     def environment(self) -> dict[str, str]:
         """The settings of every process."""
