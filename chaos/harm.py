@@ -101,7 +101,7 @@ class Harm:
         self.workers = [process for process in self.workers if process.alive]
         while len(self.workers) < WORKERS:
             name = self._name("worker")
-            self.workers.append(self._start(name, worker(name, "send,celery", THREADS)))
+            self.workers.append(self._start(name, worker(name, "send", THREADS)))
 
     def _beat(self, count: int) -> None:
         """Have so many beats run."""
