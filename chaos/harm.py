@@ -30,7 +30,7 @@ KILLS = (1.0, 3.0)
 FREEZES = (0.1, 1.5)
 VALKEYS = (12.0, 40.0)
 POSTGRESES = (25.0, 90.0)
-BEATS = (5.0, 20.0)
+BEATS = (5.0, 15.0)
 LISTENERS = (20.0, 60.0)
 LOOK_AGAIN = 0.1
 # How many of a hundred people unfollow, are unfollowed or say stop.
@@ -187,7 +187,7 @@ class Harm:
         self.others[0] = self._listener()
 
     def _beats(self) -> None:
-        self._beat(self._draw("beats").choice((0, 1, 2, 2)))
+        self._beat(self._draw("beats").choice((0, 1, 1, 2, 2)))
         self.done["beat changes"] += 1
 
     def _valkey(self) -> None:

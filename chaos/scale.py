@@ -84,6 +84,7 @@ class Scale:
             "SETTLE_SECONDS": str(SETTLE_SECONDS),
             "SETTLE_BETWEEN_SECONDS": str(SETTLE_BETWEEN_SECONDS),
             "TICK_SECONDS": str(TICK_SECONDS),
+            "IDLE_TRANSACTION_SECONDS": "2",
             "EVENT_SECONDS": "1",
             "SUBSCRIBE_SECONDS": "2",
             "X_ACCOUNT_WINDOWS": json.dumps(self.account_windows),

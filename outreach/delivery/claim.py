@@ -82,12 +82,9 @@ Answer = Claimed | NothingDue | Closed | OnHold | Held | Busy
 # What came too late for its turn at the app's limit is waited for so long by the others.
 TURN_GRACE = timedelta(seconds=30)
 
-# A worker that freezes in here holds these locks, and the app's pace is everybody's: PostgreSQL ends
-# its transaction after the call deadline, past which it could not call anyway.
 LOCK_PACE = """
     /* claim: lock the pace */
-    SELECT last_lane, set_config('idle_in_transaction_session_timeout', %(patience)s, true)
-    FROM delivery_accountpace WHERE x_account_id = %(account)s
+    SELECT last_lane FROM delivery_accountpace WHERE x_account_id = %(account)s
     FOR NO KEY UPDATE SKIP LOCKED
 """
 # The first letter of each lane, one look at the index a lane; then the next lane whose turn it is.
@@ -190,8 +187,7 @@ def claim(x_account_id: int) -> Answer:
 @step
 def lock_pace(x_account_id: int) -> SimpleNamespace | None:
     """The account's pace row, locked; None where another claim holds it."""
-    patience = f"{int(settings.CALL_DEADLINE * 1000)}ms"
-    return one(LOCK_PACE, account=x_account_id, patience=patience)
+    return one(LOCK_PACE, account=x_account_id)
 
 
 @step
