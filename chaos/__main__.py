@@ -45,7 +45,8 @@ def main() -> int:
 
 def _play(home: House, scale: Scale, began: float) -> int:
     os.environ.clear()
-    os.environ.update(home.environment | {"PGAPPNAME": "chaos"})
+    # Ten thousand letters take longer to think of than a worker's transaction may stand still.
+    os.environ.update(home.environment | {"PGAPPNAME": "chaos", "IDLE_TRANSACTION_SECONDS": "0"})
     # Django reads its settings from what was just set, and the rest of chaos stands on Django.
     import django
 
