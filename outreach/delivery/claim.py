@@ -217,7 +217,9 @@ def claim_next(x_account_id: int, pace: SimpleNamespace, *, holding: bool = Fals
         one(LOCK_APP, account=x_account_id)
     money = level_for_letters(x_account_id, clock_now())
     letter = facts.read(chosen.id)
-    if letter.look_at > letter.now:
+    if letter.look_at > letter.now or letter.waited >= settings.CALL_DEADLINE:
+        # A claim that waited so long for its locks could not call any more: it would only use up
+        # an attempt, and where many wait, none would ever leave.
         return NothingDue(letter.now)
     if letter.once_absent and arrived_after_all(letter):
         return NothingDue(letter.now)
