@@ -16,7 +16,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from outreach.customers import actions as customers
-from outreach.delivery import claim, tasks
+from outreach.delivery import claim, sender, tasks
 from outreach.drafts import actions as drafts
 from outreach.drafts.errors import NotEditable, OnItsWay
 from outreach.x import caps, events, expenses, queries, transport
@@ -78,12 +78,15 @@ class House:
     # --- what wakes the engine ---------------------------------------------------------------------
 
     def wake(self, x_account_id: int, seconds: float = 0) -> None:
-        """A wake-up call, as Celery would carry it."""
-        due = self.clock.true + int(seconds * SECOND)
-        name = f"send_due {x_account_id}"
+        """A wake-up call for an account."""
+        self.ask(tasks.send_due, x_account_id, seconds)
+
+    def ask(self, task: Any, pk: int, seconds: float) -> None:
+        """In the place of `outreach.delivery.tasks._ask`: what Celery would carry."""
+        due, name = self.clock.true + int(seconds * SECOND), f"{task.__name__} {pk}"
         # As the cache's key does it in the product: one wake-up for one moment.
         if not any(job.name == name and abs(job.due - due) < SECOND for job in self.conductor.jobs):
-            self.conductor.add(name, lambda: tasks.send_due(x_account_id), due=due)
+            self.conductor.add(name, lambda: task(pk), due=due)
 
     def tick(self, *, due: int | None = None) -> None:
         """The beat."""
@@ -166,6 +169,10 @@ class House:
         self.conductor.boundary(steps.BOOT_CLOCK)
         return self.clock.boot_seconds()
 
+    def sleep(self, seconds: float) -> None:
+        """In the place of time.sleep."""
+        self.clock.move(int(seconds * SECOND))
+
     @contextmanager
     def instead(self) -> Iterator[None]:
         """Let the product meet this house: X, wake-ups and the boot clock are the simulation's."""
@@ -173,6 +180,7 @@ class House:
             for replaced, by in self._replaced():
                 for module, name in modules.that_hold(replaced):
                     stack.enter_context(mock.patch.object(module, name, by))
+            stack.enter_context(mock.patch.object(sender, "time", self))
             stack.enter_context(override_settings(CACHES=QUIET))
             caps._spent_before.cache_clear()
             yield
@@ -180,7 +188,7 @@ class House:
     def _replaced(self) -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
         return [
             (queries.client_for, self.client),
-            (tasks.wake, self.wake),
+            (tasks._ask, self.ask),
             (transport.boot_seconds, self.boot_seconds),
         ]
 

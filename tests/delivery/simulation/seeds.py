@@ -212,9 +212,14 @@ class Simulation:
 
     def _spread(self, draw: Random) -> None:
         """Give each letter its time; a third of them is due at once."""
+        # No two at the same moment: which of them comes first would be PostgreSQL's to choose.
         due = [
-            EPOCH + timedelta(seconds=draw.choice([-1.0, draw.uniform(0, 900), draw.uniform(0, 300)]))
-            for _ in self.world.deliveries
+            EPOCH
+            + timedelta(
+                seconds=draw.choice([-1.0, draw.uniform(0, 900), draw.uniform(0, 300)]),
+                microseconds=number,
+            )
+            for number, _ in enumerate(self.world.deliveries)
         ]
         with connection.cursor() as cursor:
             cursor.execute(

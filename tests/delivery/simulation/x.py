@@ -19,6 +19,7 @@ import outreach.sandbox.api  # noqa: F401 - names the endpoints that faults spea
 from outreach.sandbox import problems
 from outreach.sandbox.faults import CALL, EVENT, Fault, Plan, Rule, parse_rule
 from outreach.sandbox.links import as_handed_out, as_pushed
+from outreach.x.client import XClient
 from outreach.x.answers import DMEvent, DMPage, SentDM, UsersAnswer, XUser
 from outreach.x.errors import About, NotCalled, TryLater, Unknown, XError, error_for
 from outreach.x.limits import Limits, limits_from
@@ -214,15 +215,15 @@ class X:
         return math.ceil(now)
 
 
-@dataclass
-class Client:
-    """X as one account sees it: what the engine uses of `outreach.x.client.XClient`."""
+class Client(XClient):
+    """X as one account sees it: the real client, with X itself in the place of its connection."""
 
-    x: X
-    account: int  # X user id
-    app: int
-    timeouts: Timeouts
-    generation: int | None = 1
+    def __init__(self, x: X, account: int, app: int, timeouts: Timeouts) -> None:
+        self.x = x
+        self.account = account  # X user id
+        self.app = app
+        self.timeouts = timeouts
+        self.generation = 1
 
     def send_dm(
         self, recipient_id: int, text: str, *, deadline: CallDeadline | None = None
@@ -312,19 +313,16 @@ class Client:
             accepts_dms=(user_id, self.account) in follows,
         )
 
-    def dm_events_with(
-        self, participant_id: int, *, page_token: str | None = None, max_results: int = 100
+    def _dm_page(
+        self,
+        call: str,
+        participant_id: int | None,
+        page_token: str | None,
+        max_results: int,
+        **about: Any,
     ) -> DMPage:
-        """One page of a conversation, as XClient.dm_events_with answers it."""
-        return self._messages("dm_events_with", participant_id, page_token, max_results)
-
-    def dm_events(self, *, page_token: str | None = None, max_results: int = 100) -> DMPage:
-        """One page of all messages of the account, as XClient.dm_events answers it."""
-        return self._messages("dm_events", None, page_token, max_results)
-
-    def _messages(
-        self, endpoint: str, other: int | None, page_token: str | None, max_results: int
-    ) -> DMPage:
+        """One page of messages, newest first: all of the account's, or those with one person."""
+        other, endpoint = participant_id, "dm_events_with" if participant_id else "dm_events"
         x, plan = self.x, self._read(endpoint)
         lag = int(plan["lag"].option("seconds") * SECOND) if "lag" in plan else 0
         shown = [
