@@ -81,6 +81,10 @@ class House:
         """A wake-up call for an account."""
         self.ask(tasks.send_due, x_account_id, seconds)
 
+    def send_due_of_first(self) -> None:
+        """What a worker does that is woken for the first account."""
+        tasks.send_due(self.world.accounts[0].pk)
+
     def ask(self, task: Any, pk: int, seconds: float) -> None:
         """In the place of `outreach.delivery.tasks._ask`: what Celery would carry."""
         due, name = self.clock.true + int(seconds * SECOND), f"{task.__name__} {pk}"

@@ -7,8 +7,7 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 
-from outreach.delivery.models import Delivery
-from outreach.drafts.models import Revision
+from outreach.delivery.models import Delivery, SendingPolicy
 from outreach.x.actions import Pair, add_account
 from outreach.x.models import Stream, Subscription, XAccount, XApp
 from tests import factories
@@ -42,10 +41,12 @@ class World:
         return next(account for account in self.accounts if account.pk == account_id)
 
 
-def build(name: str, *, accounts: int, people: int, letters: int, twins: int = 0) -> World:
+def build(
+    name: str, *, accounts: int, people: int, letters: int, twins: int = 0, alike: int = 2
+) -> World:
     """So many accounts through one app, people who know each of them, and letters to them.
 
-    The last `twins` people get two letters each that say the same.
+    The last `twins` people get `alike` letters each that say the same.
     """
     _set_clock("0 seconds")
     house = factories.house()
@@ -62,6 +63,7 @@ def build(name: str, *, accounts: int, people: int, letters: int, twins: int = 0
             )
         of_house.append(made)
     XApp.objects.update(monthly_cap=10_000)
+    SendingPolicy.everywhere.update(cap_letters=0)
     _let_hear(of_house)
     customers = [house.customer(x_user_id=PEOPLE + number) for number in range(people)]
     deliveries = []
@@ -73,7 +75,7 @@ def build(name: str, *, accounts: int, people: int, letters: int, twins: int = 0
     for customer in customers[people - twins :] if twins else ():
         house.account = of_house[customer.pk % accounts]
         words = LETTER.format(number=f"{customer.pk}-twin")
-        for _ in range(2):
+        for _ in range(alike):
             revision = factories.submitted(house, customer, words=words)
             deliveries.append(factories.on_its_way(factories.decided(house, revision)))
     _know_all(house, of_house)
@@ -112,8 +114,3 @@ def _know_all(house: factories.House, accounts: list[XAccount]) -> None:
             "ON CONFLICT DO NOTHING",
             [EPOCH - timedelta(minutes=1)],
         )
-
-
-def revision_texts() -> dict[int, str]:
-    """Every revision's words."""
-    return dict(Revision.everywhere.values_list("pk", "text"))

@@ -110,12 +110,14 @@ class X:
     page: int = 100  # messages on a page
     names_limits: bool = True  # whether answers carry the limits' headers
     refuses_duplicates: bool = False
+    open_dms: bool = False  # whether people take messages from whom they do not follow
     late_share: float = 0.0  # of what X took and lost: how much of it is accepted later after all
     late_seconds: float = 20.0
     follows: set[tuple[int, int]] = field(default_factory=set)
     messages: list[Message] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
     late: list[tuple[int, tuple[int, int, str, int]]] = field(default_factory=list)
+    untold: list[Told] = field(default_factory=list)
     answers_lost: int = 0
     _ids: int = FIRST_ID
     _told: int = 0
@@ -156,6 +158,12 @@ class X:
         users = {"source": {"data": {"id": str(source)}}, "target": {"data": {"id": str(target)}}}
         self._event("follow.unfollow", target, users)
 
+    def tell_untold(self) -> None:
+        """Tell at last of what nobody was to be told."""
+        for told in self.untold:
+            self.tell(told, self.clock.true)
+        self.untold.clear()
+
     def _tell_of(self, message: Message) -> None:
         text, entities = as_pushed(message.text)
         created = (message.stamp - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
@@ -174,6 +182,8 @@ class X:
     def _event(self, kind: str, about: int, payload: dict[str, Any]) -> None:
         fault = self.faults.ask(kind, EVENT).get("event")
         if fault is not None and fault.name == "event_never":
+            self._told += 1
+            self.untold.append(Told(str(self._told), kind, about, payload))
             return
         late = fault.option("seconds") if fault is not None and fault.name == "event_late" else 0.0
         self._told += 1
@@ -265,7 +275,7 @@ class Client(XClient):
         self, recipient: int, text: str, plan: Plan, limits: Limits
     ) -> SentDM | XError:
         x = self.x
-        if (recipient, self.account) not in x.follows:
+        if (recipient, self.account) not in x.follows and not x.open_dms:
             return _error(403, problems.no_dms(), limits)
         same = (self.account, recipient, text)
         if x.refuses_duplicates and any(
@@ -310,7 +320,7 @@ class Client(XClient):
             avatar_url="",
             following=(self.account, user_id) in follows,
             followed_by=(user_id, self.account) in follows,
-            accepts_dms=(user_id, self.account) in follows,
+            accepts_dms=self.x.open_dms or (user_id, self.account) in follows,
         )
 
     def _dm_page(
