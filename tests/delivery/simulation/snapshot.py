@@ -6,7 +6,7 @@ checked when they were made. What the database itself must note about claims is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
@@ -48,6 +48,7 @@ END $$;
 CREATE TRIGGER simulation_note_claim AFTER INSERT ON delivery_attempt
     FOR EACH ROW EXECUTE FUNCTION simulation.note_claim();
 """
+REPLICA = "SET LOCAL session_replication_role = replica;"
 _TABLES = """
     SELECT class.relname, string_agg(quote_ident(attribute.attname), ', ' ORDER BY attribute.attnum)
     FROM pg_class class
@@ -55,7 +56,7 @@ _TABLES = """
     JOIN pg_attribute attribute ON attribute.attrelid = class.oid
     WHERE namespace.nspname = 'public' AND class.relkind = 'r' AND attribute.attnum > 0
         AND NOT attribute.attisdropped AND attribute.attgenerated = ''
-        AND class.relname NOT IN ('django_migrations')
+        AND class.relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
     GROUP BY class.relname ORDER BY class.relname
 """
 _SEQUENCES = """
@@ -81,6 +82,18 @@ def laboratory() -> Iterator[None]:
             cursor.execute(shipped.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
 
 
+def wipe() -> None:
+    """Take every row away, so that a world begins with nothing but itself."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TABLES)
+        tables = [table for table, _ in cursor.fetchall()]
+        cursor.execute(f"BEGIN; {REPLICA}{_delete(tables)} COMMIT;")
+
+
+def _delete(tables: Iterable[str]) -> str:
+    return "".join(f'DELETE FROM "{table}";' for table in tables)
+
+
 class Snapshot:
     """The rows of all tables as they are now."""
 
@@ -99,7 +112,7 @@ class Snapshot:
             cursor.execute(_SEQUENCES)
             sequences = [row[0] for row in cursor.fetchall()]
         self.name = name
-        self._empty = "".join(f'DELETE FROM "{table}";' for table in tables)
+        self._empty = _delete(tables)
         self._fill = "".join(
             f'INSERT INTO "{table}" ({columns}) OVERRIDING SYSTEM VALUE '
             f'SELECT {columns} FROM {name}."{table}";'
@@ -107,10 +120,10 @@ class Snapshot:
         )
         self._set = "".join(sequences)
 
-    def restore(self, then: str = "") -> None:
-        """Put every row back as it was; `then`: SQL that belongs to it, in the same transaction."""
+    def restore(self) -> None:
+        """Put every row back as it was."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM simulation.claim;"
-                f"{self._empty}{self._fill}{self._set}{then}; COMMIT;"
+                f"BEGIN; {REPLICA} DELETE FROM simulation.claim;"
+                f"{self._empty}{self._fill}{self._set} COMMIT;"
             )

@@ -12,7 +12,7 @@ from outreach.x.actions import Pair, add_account
 from outreach.x.models import Stream, Subscription, XAccount, XApp
 from tests import factories
 from tests.delivery.simulation.clock import EPOCH
-from tests.delivery.simulation.snapshot import Snapshot
+from tests.delivery.simulation.snapshot import Snapshot, wipe
 
 BRANDS = 9_000_000
 PEOPLE = 5_000_000
@@ -48,6 +48,7 @@ def build(
 
     The last `twins` people get `alike` letters each that say the same.
     """
+    wipe()
     _set_clock("0 seconds")
     house = factories.house()
     of_house = [house.account]
