@@ -89,6 +89,7 @@ class Worker:
         self.thaws: int = 0
         self.pid = 0
         self.in_sql = False
+        self.letter: int | None = None  # which one it calls X for
         self.go = threading.Semaphore(0)
         self.thread: threading.Thread | None = None
 
@@ -116,7 +117,7 @@ class Conductor:
     def _begin(self, clock: Clock) -> None:
         self.clock = clock
         self.jobs: list[Job] = []
-        self.steps = 0
+        self.steps, self.most_steps = 0, 0
         self.broken: list[str] = []  # what the product raised that it should not
         self.deadlocks = 0
         self._released = False  # whether somebody let go of locks since the last look
@@ -165,6 +166,8 @@ class Conductor:
         worker = self.me
         if worker is None:
             return None
+        if self.steps >= self.most_steps:
+            self.kill(worker)
         if worker.dead:
             raise Killed
         self.steps += 1
@@ -344,23 +347,35 @@ class Conductor:
             with told["connection"].connection.cursor() as cursor:
                 cursor.execute(f"SET deadlock_timeout = {DEADLOCK_MS}")
 
-    def begin(self, clock: Clock, plan: Plan, step_microseconds: int) -> None:
-        """Forget the run before, and be ready to be given jobs."""
+    def begin(
+        self, clock: Clock, plan: Plan, *, step_microseconds: int, most_steps: int
+    ) -> None:
+        """Forget the run before, and be ready to be given jobs.
+
+        A run that takes more than `most_steps` is broken, and ends.
+        """
         assert all(worker.state is State.IDLE for worker in self.workers)
         self._begin(clock)
         self.plan, self.step_microseconds = plan, step_microseconds
+        self.most_steps = most_steps
 
     def run(self) -> None:
         """Go on until nothing is to be done any more."""
         while self._move():
             self._watch()
+        if self.steps >= self.most_steps:
+            self.broken.append(f"it did not come to an end within {self.steps} steps")
 
     def _move(self) -> bool:
         """Let somebody go on; False where nothing is left to do."""
         while True:
             self._let_come_back()
+            over = self.steps >= self.most_steps
+            if over:
+                self.jobs.clear()
             for worker in self.workers:
-                if worker.state is State.FROZEN and worker.thaws <= self.clock.true:
+                thaws = worker.thaws <= self.clock.true or over
+                if worker.state is State.FROZEN and thaws:
                     worker.state = State.READY
             ready, due = self._ready(), self._due()
             if ready or due:
@@ -373,7 +388,7 @@ class Conductor:
                     continue
                 self._await_deadlock()
                 continue
-            if not self._let_time_pass():
+            if over or not self._let_time_pass():
                 return False
 
     def _let_time_pass(self) -> bool:

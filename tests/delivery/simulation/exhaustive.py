@@ -148,9 +148,8 @@ class Exhaustive:
             before |= set(plan.crossed)
         self.steps |= before
 
-    def failures(self) -> list[Failed]:
+    def failures(self) -> Iterator[Failed]:
         """Cross every boundary with every event; what did not hold."""
-        failed = []
         for way, number, step in list(self.boundaries()):
             for name, event in EVENTS.items():
                 plan, counters = self.lab.play(
@@ -160,5 +159,4 @@ class Exhaustive:
                 self.crossings += 1
                 if counters.violations:
                     broken = self.lab.conductor.broken
-                    failed.append(Failed(way, number, step, name, counters.violations, broken))
-        return failed
+                    yield Failed(way, number, step, name, counters.violations, broken)

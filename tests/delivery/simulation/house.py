@@ -163,10 +163,21 @@ class House:
 
     # --- in the place of what is real ----------------------------------------------------------------
 
-    def client(self, account: XAccount) -> Client:
+    def client(self, account: XAccount, **_: object) -> Client:
         """In the place of `outreach.x.queries.client_for`."""
         timeouts = Timeouts(settings.CALL_CONNECT_TIMEOUT, settings.CALL_ANSWER_TIMEOUT)
-        return Client(self.x, account.x_user_id, account.app_id, timeouts)
+        return Client(self.x, account.x_user_id, account.app_id, timeouts, self._letter)
+
+    def _letter(self) -> int | None:
+        worker = self.conductor.me
+        return worker.letter if worker is not None else None
+
+    def send(self, claimed: claim.Claimed, *rest: Any, **more: Any) -> Any:
+        """Around `sender._send`: for the invariants, which letter a call to X is for."""
+        worker = self.conductor.me
+        if worker is not None:
+            worker.letter = claimed.delivery_id
+        return SEND(claimed, *rest, **more)
 
     def boot_seconds(self) -> float:
         """In the place of the machine's boot clock."""
@@ -193,8 +204,10 @@ class House:
         return [
             (queries.client_for, self.client),
             (tasks._ask, self.ask),
+            (SEND, self.send),
             (transport.boot_seconds, self.boot_seconds),
         ]
 
 
+SEND = sender._send
 assert expenses.boot_seconds is transport.boot_seconds

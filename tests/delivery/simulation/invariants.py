@@ -60,19 +60,16 @@ def _key(delivery: Delivery) -> tuple[int, int | None, str]:
 
 
 def _on_xs_ledger(house: House, deliveries: list[Delivery], found: Counters) -> None:
-    """Duplicates, and words that are nobody's: by X's ledger alone, against what was ordered."""
-    ordered: Counter[tuple[int, int | None, str]] = Counter()
-    for delivery in deliveries:
-        ordered[_key(delivery)] += 1 + house.deeds.orders.get(delivery.pk, 0)
-    accepted = Counter(
-        (message.sender, message.recipient, message.text) for message in house.x.accepted
-    )
-    found.accepted = sum(accepted.values())
-    for key, times in accepted.items():
-        if key not in ordered:
-            found.unapproved += times
-        else:
-            found.duplicates += max(0, times - ordered[key])
+    """Duplicates, and words that are nobody's: by X's ledger, against what was ordered."""
+    known = {delivery.pk: _key(delivery) for delivery in deliveries}
+    accepted: Counter[int] = Counter()
+    for message in house.x.accepted:
+        found.accepted += 1
+        accepted[message.letter or 0] += 1
+        key = (message.sender, message.recipient, message.text)
+        found.unapproved += known.get(message.letter or 0) != key
+    for delivery_id, times in accepted.items():
+        found.duplicates += max(0, times - 1 - house.deeds.orders.get(delivery_id, 0))
 
 
 CLAIMS = """

@@ -68,7 +68,7 @@ class Written:
     def look_ahead(self) -> None:
         self.house.x.catch_up()
         self.house.keep_alive()
-        if self.house.clock.true < HORIZON:
+        if self.house.clock.true < HORIZON and not self.house.conductor.broken:
             self.house.look_ahead()
 
     def at_once(self, act: Callable[[], object]) -> None:
@@ -125,7 +125,7 @@ class Lab:
         prepare(house)
         written = Written(house, **plan)
         with override_settings(X_ACCOUNT_WINDOWS=windows, X_APP_WINDOWS=windows), house.instead():
-            self.conductor.begin(clock, written, step_microseconds=1000)
+            self.conductor.begin(clock, written, step_microseconds=1000, most_steps=5000)
             house.wake(account.pk)
             self.conductor.run()
         return written, invariants.count(house)

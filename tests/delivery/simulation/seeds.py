@@ -27,6 +27,7 @@ APP_WINDOWS = [(12, 120)]
 # True time after which nothing goes wrong any more. Settling follows.
 FAULTS_END = 1800 * SECOND
 HORIZON = 86400 * SECOND
+MOST_STEPS = 60_000
 
 # Fault → the chance that a call meets it, at most; a seed draws how much of it there is.
 FAULTS: list[dict[str, Any]] = [
@@ -101,7 +102,7 @@ class SeedPlan:
     def look_ahead(self) -> None:
         self.house.x.catch_up()
         self.house.keep_alive()
-        if self.house.clock.true < HORIZON:
+        if self.house.clock.true < HORIZON and not self.house.conductor.broken:
             self.house.look_ahead()
 
     # --- what happens ------------------------------------------------------------------------------
@@ -158,7 +159,12 @@ class Simulation:
         house, plan = self._begin(seed)
         windows = {"X_ACCOUNT_WINDOWS": ACCOUNT_WINDOWS, "X_APP_WINDOWS": APP_WINDOWS}
         with override_settings(**windows), house.instead():
-            self.conductor.begin(house.clock, plan, step_microseconds=plan.random.choice([200, 5000]))
+            self.conductor.begin(
+                house.clock,
+                plan,
+                step_microseconds=plan.random.choice([200, 5000]),
+                most_steps=MOST_STEPS,
+            )
             for account in house.world.accounts:
                 house.wake(account.pk)
             self.conductor.run()

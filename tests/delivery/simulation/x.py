@@ -44,6 +44,7 @@ class Message:
     accepted: int  # true time
     shown: int  # true time from which reads find it
     app: int | None
+    letter: int | None  # for which letter the engine called; X does not know
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class X:
     follows: set[tuple[int, int]] = field(default_factory=set)
     messages: list[Message] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
-    late: list[tuple[int, tuple[int, int, str, int]]] = field(default_factory=list)
+    late: list[tuple[int, tuple[int, int, str, int, int | None]]] = field(default_factory=list)
     untold: list[Told] = field(default_factory=list)
     answers_lost: int = 0
     _ids: int = FIRST_ID
@@ -128,7 +129,14 @@ class X:
         return [message for message in self.messages if message.app is not None]
 
     def accept(
-        self, sender: int, recipient: int, text: str, app: int | None, *, lag: float = 0.0
+        self,
+        sender: int,
+        recipient: int,
+        text: str,
+        app: int | None,
+        letter: int | None,
+        *,
+        lag: float = 0.0,
     ) -> Message:
         """Take a message, and tell of it."""
         self._ids += 1
@@ -141,6 +149,7 @@ class X:
             accepted=self.clock.true,
             shown=self.clock.true + int(lag * SECOND),
             app=app,
+            letter=letter,
         )
         self.messages.append(message)
         self._tell_of(message)
@@ -149,8 +158,8 @@ class X:
     def catch_up(self) -> None:
         """Accept what X had lost track of, once its time has come."""
         while self.late and self.late[0][0] <= self.clock.true:
-            _, (sender, recipient, text, app) = self.late.pop(0)
-            self.accept(sender, recipient, text, app)
+            _, call = self.late.pop(0)
+            self.accept(*call)
 
     def unfollow(self, source: int, target: int) -> None:
         """Somebody follows somebody no longer; told as all events are."""
@@ -228,11 +237,14 @@ class X:
 class Client(XClient):
     """X as one account sees it: the real client, with X itself in the place of its connection."""
 
-    def __init__(self, x: X, account: int, app: int, timeouts: Timeouts) -> None:
+    def __init__(
+        self, x: X, account: int, app: int, timeouts: Timeouts, letter: Callable[[], int | None]
+    ) -> None:
         self.x = x
         self.account = account  # X user id
         self.app = app
         self.timeouts = timeouts
+        self.letter = letter  # which one the worker is at that calls
         self.generation = 1
 
     def send_dm(
@@ -269,7 +281,7 @@ class Client(XClient):
         if x.random.random() >= x.late_share:
             return
         due = x.clock.true + int(x.late_seconds * SECOND)
-        x.late.append((due, (self.account, recipient, text, self.app)))
+        x.late.append((due, (self.account, recipient, text, self.app, self.letter())))
 
     def _taken(
         self, recipient: int, text: str, plan: Plan, limits: Limits
@@ -283,7 +295,7 @@ class Client(XClient):
         ):
             return _error(403, _duplicate(), limits)
         lag = plan["lag"].option("seconds") if "lag" in plan else 0.0
-        message = x.accept(self.account, recipient, text, self.app, lag=lag)
+        message = x.accept(self.account, recipient, text, self.app, self.letter(), lag=lag)
         if "delay" in plan:
             seconds = plan["delay"].option("seconds")
             waited = min(seconds, self.timeouts.answer)
