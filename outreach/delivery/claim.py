@@ -172,8 +172,8 @@ SAY_WHY = """
             WHEN held_code = %(code)s THEN held_since ELSE outreach_now() END,
         held_until = CASE WHEN %(code)s <> '' THEN %(until)s::timestamptz END,
         wants_app_id = %(app)s,
-        wants_since = CASE WHEN %(app)s IS NOT NULL THEN coalesce(wants_since, outreach_now()) END,
-        wants_until = CASE WHEN %(app)s IS NOT NULL THEN %(wants_until)s::timestamptz END
+        wants_since = CASE WHEN %(app)s::bigint IS NOT NULL THEN coalesce(wants_since, outreach_now()) END,
+        wants_until = CASE WHEN %(app)s::bigint IS NOT NULL THEN %(wants_until)s::timestamptz END
     WHERE x_account_id = %(account)s
 """
 HOLD = """
