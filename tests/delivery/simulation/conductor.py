@@ -347,9 +347,7 @@ class Conductor:
             with told["connection"].connection.cursor() as cursor:
                 cursor.execute(f"SET deadlock_timeout = {DEADLOCK_MS}")
 
-    def begin(
-        self, clock: Clock, plan: Plan, *, step_microseconds: int, most_steps: int
-    ) -> None:
+    def begin(self, clock: Clock, plan: Plan, *, step_microseconds: int, most_steps: int) -> None:
         """Forget the run before, and be ready to be given jobs.
 
         A run that takes more than `most_steps` is broken, and ends.

@@ -124,7 +124,9 @@ class Failed:
 
     def __str__(self) -> str:
         said = "".join(f"\n{line}" for line in self.broken[:1])
-        return f"{self.way}: {self.event} before {self.number} ({self.step}): {self.violations}{said}"
+        return (
+            f"{self.way}: {self.event} before {self.number} ({self.step}): {self.violations}{said}"
+        )
 
 
 class Exhaustive:

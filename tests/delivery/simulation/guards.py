@@ -221,7 +221,11 @@ GUARDS: list[Guard] = [
             without(settling, "ABSENT_ATTEMPTS", "outcome = 'absent'", "outcome = ''"),
         ],
         Scenario(
-            [once("send_dm", "drop_after"), LAG, {"endpoint": "dm.sent", "fault": "event_never", "times": 1}],
+            [
+                once("send_dm", "drop_after"),
+                LAG,
+                {"endpoint": "dm.sent", "fault": "event_never", "times": 1},
+            ],
             [(ABSENT, nothing), ("commit", nothing), ("claim: lock the pace", tell_now)],
         ),
     ),
@@ -250,7 +254,9 @@ GUARDS: list[Guard] = [
     Guard(
         "the newest match first",
         lambda: [
-            without(settling, "CANDIDATES", "attempt.started_at DESC, attempt.id DESC", "attempt.id")
+            without(
+                settling, "CANDIDATES", "attempt.started_at DESC, attempt.id DESC", "attempt.id"
+            )
         ],
         # The first letter did not arrive and is taken back; the second says the same and arrives.
         Scenario(

@@ -80,9 +80,7 @@ def build(
             revision = factories.submitted(house, customer, words=words)
             deliveries.append(factories.on_its_way(factories.decided(house, revision)))
     _know_all(house, of_house)
-    deliveries = list(
-        Delivery.everywhere.select_related("revision", "x_account").order_by("pk")
-    )
+    deliveries = list(Delivery.everywhere.select_related("revision", "x_account").order_by("pk"))
     known = {customer.pk: int(customer.x_user_id or 0) for customer in customers}
     return World(house, of_house, deliveries, known, Snapshot(name))
 

@@ -283,9 +283,7 @@ class Client(XClient):
         due = x.clock.true + int(x.late_seconds * SECOND)
         x.late.append((due, (self.account, recipient, text, self.app, self.letter())))
 
-    def _taken(
-        self, recipient: int, text: str, plan: Plan, limits: Limits
-    ) -> SentDM | XError:
+    def _taken(self, recipient: int, text: str, plan: Plan, limits: Limits) -> SentDM | XError:
         x = self.x
         if (recipient, self.account) not in x.follows and not x.open_dms:
             return _error(403, problems.no_dms(), limits)
