@@ -152,12 +152,19 @@ def tabs_of(member: Member, filters: Filters, holds: Holds, sought: Sought | Non
     return [
         Tab(
             label,
-            counted(_narrowed(member, filters.but(state=name), sought), _parts(name, holds)),
+            how_many(member, filters.but(state=name), holds, sought),
             filters.but(state=name).address(here),
             name == current,
         )
         for name, label in TABS.items()
     ]
+
+
+def how_many(
+    member: Member, filters: Filters, holds: Holds, sought: Sought | None = None
+) -> int | str:
+    """How many letters of one tab fit, or that they are more than anybody counts. One query."""
+    return counted(_narrowed(member, filters, sought), _parts(filters.state, holds))
 
 
 def counted(rows: QuerySet[Delivery], parts: list[Q]) -> int | str:

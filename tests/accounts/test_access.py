@@ -27,6 +27,7 @@ from outreach.customers.models import Permission, Segment, Sweep
 from outreach.customers.sync import actions as syncs
 from outreach.delivery import actions as deliveries
 from outreach.drafts import actions as drafts
+from outreach.drafts.models import Campaign
 from outreach.ground.clock import now
 from outreach.ground.scope import WorkspaceRow
 from outreach.x import actions as x
@@ -65,7 +66,15 @@ NAMES = [name for _, name, _ in BELOW]
 
 def url_of(name: str, slug: str, number: int = 1) -> str:
     ids = ["draft_id", "revision_id", "customer_id", "account_id", "delivery_id", "app_id"]
-    ids += ["invitation_id", "run_id", "permission_id", "import_id", "segment_id", "sweep_id"]
+    ids += [
+        "campaign_id",
+        "invitation_id",
+        "run_id",
+        "permission_id",
+        "import_id",
+        "segment_id",
+        "sweep_id",
+    ]
     route = next(route for route, each, _ in BELOW if each == name)
     values = {each: number for each in ids if f"<int:{each}>" in route}
     return reverse(name, kwargs={"slug": slug} | values)
@@ -350,6 +359,8 @@ def two(house):
     finding.count_exactly(house.marketer, criteria=criteria)
     other = factories.house()
     factories.delivery(other)
+    for each in (house, other):
+        Campaign.objects.create(workspace=each.workspace, name="Fox tee", author=each.marketer.user)
     connections.bring_app(
         house.administrator, name="Ours", client_id="ours", client_secret="our secret"
     )
@@ -516,6 +527,7 @@ def test_another_workspaces_row_is_not_there_through_any_address(two):
     house, letter, other = two
     invitation, reading = begun(house)
     ids = {
+        "campaign_id": Campaign.objects.of(house.marketer).get().pk,
         "draft_id": letter.revision.draft_id,
         "revision_id": letter.revision_id,
         "customer_id": letter.customer_id,
