@@ -108,14 +108,14 @@ def _pausable(
     found = []
     if campaign and campaign.pk not in holds.campaigns:
         url = reverse("delivery:pause_campaign", args=[slug, campaign.pk])
-        found.append({"words": f"The campaign {campaign.name}", "url": url})
+        found.append({"words": f"Pause the campaign {campaign.name}", "url": url})
     for account in accounts:
         if account.state == AccountState.CONNECTED:
             url = reverse("delivery:pause_account", args=[slug, account.pk])
-            found.append({"words": f"Letters from @{account.handle}", "url": url})
+            found.append({"words": f"Pause letters from @{account.handle}", "url": url})
     if not any(hold.kind == "workspace" for hold in holds):
         url = reverse("delivery:pause_all", args=[slug])
-        found.append({"words": "All letters", "url": url})
+        found.append({"words": "Pause all letters", "url": url})
     return found
 
 

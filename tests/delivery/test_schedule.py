@@ -357,8 +357,8 @@ def test_what_is_paused_is_not_offered_to_be_paused(house, delivery):
         context = client.get(page(house, "schedule"), {"campaign": fox.pk}).context
         return [each["words"] for each in context["pausable"]]
 
-    account = f"Letters from @{house.account.handle}"
-    assert offered() == ["The campaign Fox tee", account, "All letters"]
+    account = f"Pause letters from @{house.account.handle}"
+    assert offered() == ["Pause the campaign Fox tee", account, "Pause all letters"]
     x.pause_account(house.manager, house.account.pk)
     paused(house, fox)
     paused(house)
