@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-
-from django.db.models import Exists, OuterRef
+from datetime import datetime
 
 from accounts.access import Member
-from outreach.delivery.claim import allowed_at
+from outreach.delivery.facts import allowed_at
 from outreach.delivery.holds import Hold, holds_of
 from outreach.delivery.matching import words_key
-from outreach.delivery.models import Attempt, Delivery, DeliveryState, Outcome, SeenDM
+from outreach.delivery.models import Attempt, Delivery, DeliveryState, Outcome
 from outreach.delivery.queries import tone_of, words_of
+from outreach.delivery.settling import CLOCKS_DIFFER, unclaimed
 from outreach.drafts.models import Decision, Draft, DraftState, Review, Revision
 from outreach.ground.clock import now
 from outreach.x.addresses import conversation_address
 
 _S = DeliveryState
 UNSURE_NOW = "It is not sent again by itself while nobody knows."
-# X's clock is not ours, and its stamps may be whole seconds.
-BEFORE = timedelta(seconds=60)
 MOST_SHOWN = 10
 
 
@@ -55,6 +52,7 @@ class Unsure:
     called_at: datetime
     happened: str
     looked: str
+    looked_at: datetime | None
     next_look: datetime | None
     shown: list[Shown]
     conversation_url: str
@@ -190,7 +188,7 @@ def _queued(delivery: Delivery, hold: Hold | None, moment: datetime) -> Step:
 
 def _due(delivery: Delivery, moment: datetime) -> Step:
     """Due, and held by nothing but perhaps the limits."""
-    free_at = allowed_at(delivery.x_account, moment)
+    free_at = allowed_at(delivery.x_account_id)
     if free_at > moment:
         account = f"@{delivery.x_account.handle}"
         said = f"{account} has sent as much as X allows just now; the next one may leave then."
@@ -207,11 +205,12 @@ def unsure_of(way: Way) -> Unsure | None:
     assert recipient is not None  # what was erased is not unsure any more
     # The newest call is the one nobody knows the end of.
     attempt = way.attempts[-1]
-    shown = _shown(delivery, recipient, way.attempts[0].started_at - BEFORE)
+    shown = _shown(delivery, recipient, way.attempts[0].started_at - CLOCKS_DIFFER)
     return Unsure(
         called_at=attempt.started_at,
         happened=_happened(attempt),
         looked=_looked(attempt.absent_reads, shown),
+        looked_at=attempt.looked_at,
         next_look=attempt.settle_at,
         shown=shown,
         conversation_url=conversation_address(delivery.x_account.x_user_id, recipient),
@@ -220,16 +219,10 @@ def unsure_of(way: Way) -> Unsure | None:
 
 def _shown(delivery: Delivery, recipient: int, since: datetime) -> list[Shown]:
     """The messages of ours that X shows there since then and that belong to no letter. One query."""
-    unclaimed = SeenDM.objects.filter(
-        ~Exists(Attempt.objects.filter(dm_event_id=OuterRef("pk"))),
-        x_account=delivery.x_account_id,
-        recipient_x_user_id=recipient,
-        stamped_at__gte=since,
-    )
     key = words_key(delivery.text)
     return [
-        Shown(seen.pk, seen.stamped_at, same_words=bytes(seen.words_sha256) == key)
-        for seen in unclaimed.order_by("-stamped_at", "-pk")[:MOST_SHOWN]
+        Shown(seen.dm_event_id, seen.stamped_at, same_words=bytes(seen.words_sha256) == key)
+        for seen in unclaimed(delivery.x_account_id, recipient, since)[:MOST_SHOWN]
     ]
 
 

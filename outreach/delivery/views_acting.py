@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import Act, MemberRequest, member_view
 from outreach.delivery import (
     actions,
-    campaign_actions,
     decisions,
     queries,
     schedule_queries,
@@ -114,7 +113,7 @@ def cancel_campaign(request: MemberRequest, campaign_id: int) -> HttpResponse:
                 "next": named(request),
             }
             return render(request, "delivery/cancel_campaign.html", page)
-        count = campaign_actions.cancel_campaign(member, campaign_id)
+        count = actions.cancel_campaign(member, campaign_id)
     except Campaign.DoesNotExist:
         raise Http404(NO_CAMPAIGN) from None
     if count:

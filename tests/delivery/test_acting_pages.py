@@ -221,7 +221,8 @@ def test_a_pause_says_who_and_can_be_lifted_where_it_is_seen(house, delivery):
     response = post(house, "pause_all")
     assert said(response) == ["All letters are paused. Nothing leaves until somebody resumes them."]
     (hold,) = response.context["holds"]
-    assert (hold.title, hold.reason) == ("All letters are paused", "Paused by Ruth Reader.")
+    assert hold.title == "All letters are paused"
+    assert hold.reason == f"All letters of {house.workspace.name} were paused by Ruth Reader."
     assert hold.since is not None
     assert page(house, "resume_all") in response.content.decode()
     response = post(house, "resume_all")
@@ -275,7 +276,7 @@ def test_every_member_cancels_what_has_not_left_of_a_campaign_and_nothing_else(h
     )  # fmt: skip
     reasons = Delivery.everywhere.filter(state="cancelled").values_list("reason", flat=True)
     who = getattr(house, role).name
-    assert set(reasons) == {f"Cancelled by {who}, with all of the campaign that had not left."}
+    assert set(reasons) == {f"Fox tee was cancelled by {who}."}
     events = AuditEvent.objects.filter(verb="delivery.cancelled").select_related("detail", "actor")
     assert sorted(event.detail.details["was"] for event in events) == [
         "blocked",
@@ -296,7 +297,7 @@ def test_cancelling_it_again_cancels_nothing_and_says_so(house, fox):
 def test_a_campaign_is_cancelled_in_the_same_queries_however_large(
     house, django_assert_num_queries
 ):
-    from outreach.delivery.campaign_actions import cancel_campaign
+    from outreach.delivery.actions import cancel_campaign
 
     counts = []
     for size in (1, 3):
