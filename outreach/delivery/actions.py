@@ -253,6 +253,7 @@ def move(
     _say(delivery, f"delivery.{to.value}", actor_id, {"was": was.value, "code": code})
 
 
+@step
 def hint(delivery: Delivery) -> None:
     """Wake a worker when the letter is due, if that is soon. Losing the hint loses nothing."""
     from outreach.delivery.tasks import wake  # tasks import the sender, which imports this room

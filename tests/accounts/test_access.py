@@ -26,6 +26,7 @@ from outreach.customers.invitations import actions as invitations
 from outreach.customers.models import Permission, Segment, Sweep
 from outreach.customers.sync import actions as syncs
 from outreach.delivery import actions as deliveries
+from outreach.delivery import decisions, pausing
 from outreach.drafts import actions as drafts
 from outreach.drafts.models import Campaign
 from outreach.ground.clock import now
@@ -113,7 +114,9 @@ def public_functions(module):
     }
 
 
-ACTIONS = [name for name in rooms() if name.endswith(("actions", ".x.connections"))]
+# Modules of actions that are called otherwise.
+BY_NAME = (".x.connections", ".delivery.decisions", ".delivery.pausing")
+ACTIONS = [name for name in rooms() if name.endswith(("actions", *BY_NAME))]
 
 
 def test_the_walk_finds_the_rooms():
@@ -400,6 +403,7 @@ def test_no_action_touches_another_workspaces_rows(two):
     app = XApp.objects.get(workspace=house.workspace)
     way = {"state": "state", "verifier": "verifier"}
     consent = connections.begin_consent(house.administrator, app_id=None, account_id=None, **way)
+    fox = Campaign.objects.of(house.marketer).get()
     draft, words, theirs = factories.draft(house), drafts.Words("Hi"), other.customer()
     invitation, reading = begun(house)
     permission = Permission.everywhere.get(customer_id=letter.customer_id)
@@ -421,6 +425,12 @@ def test_no_action_touches_another_workspaces_rows(two):
         lambda: drafts.undo_approval(boss, letter.revision_id),
         lambda: deliveries.cancel(boss, letter.pk),
         lambda: deliveries.try_again(boss, letter.pk),
+        lambda: deliveries.reschedule(boss, letter.pk, now()),
+        lambda: deliveries.cancel_campaign(boss, fox.pk),
+        lambda: decisions.it_arrived(boss, letter.pk, None),
+        lambda: decisions.send_again(boss, letter.pk),
+        lambda: pausing.pause_campaign(boss, fox.pk),
+        lambda: pausing.resume_campaign(boss, fox.pk),
         lambda: customers.suppress(boss, letter.customer_id, reason="stop"),
         lambda: invitations.make(
             boss,
@@ -466,6 +476,7 @@ def test_no_action_touches_another_workspaces_rows(two):
         with pytest.raises(ObjectDoesNotExist) as refused:
             attempt()
         assert type(refused.value).__name__ == "DoesNotExist", number
+    assert deliveries.reschedule_campaign(boss, fox.pk, {letter.pk: now()}) == 0
     assert (everything(), AuditEvent.objects.count()) == (before, events)
     # A new action of a member's must be tried here too.
     takes_no_id = {
@@ -479,6 +490,10 @@ def test_no_action_touches_another_workspaces_rows(two):
         "outreach.customers.finding.actions.tag_found",
         "outreach.x.connections.bring_app",
         "outreach.drafts.policy_actions.change_policy",
+        "outreach.delivery.pausing.pause_workspace",
+        "outreach.delivery.pausing.resume_workspace",
+        # Of another workspace's letters it changes none, and says so: tried below.
+        "outreach.delivery.actions.reschedule_campaign",
     }
     assert set(MEMBER_ACTIONS) - takes_no_id == {
         "outreach.customers.actions.lift_suppression",
@@ -503,6 +518,12 @@ def test_no_action_touches_another_workspaces_rows(two):
         "outreach.customers.sync.actions.start",
         "outreach.delivery.actions.cancel",
         "outreach.delivery.actions.try_again",
+        "outreach.delivery.actions.reschedule",
+        "outreach.delivery.actions.cancel_campaign",
+        "outreach.delivery.decisions.it_arrived",
+        "outreach.delivery.decisions.send_again",
+        "outreach.delivery.pausing.pause_campaign",
+        "outreach.delivery.pausing.resume_campaign",
         "outreach.drafts.actions.decide",
         "outreach.drafts.actions.save",
         "outreach.drafts.actions.start",
