@@ -92,8 +92,8 @@ def not_heard(of: factories.House) -> None:
 def unsure(delivery: Delivery, *, reads: int = 0, kind: str = "timeout", **values: Any) -> Attempt:
     """The letter was called for, and nobody knows what became of it."""
     put(delivery, "uncertain")
-    delivery.refresh_from_db()
     moment = now()
+    assert delivery.claim_token is not None
     return Attempt.objects.create(
         delivery=delivery,
         x_account=delivery.x_account,
@@ -112,6 +112,7 @@ def unsure(delivery: Delivery, *, reads: int = 0, kind: str = "timeout", **value
 
 def seen(delivery: Delivery, number: int, words: bytes, *, ago: timedelta = timedelta()) -> SeenDM:
     """X showed a message of ours to the same person."""
+    assert delivery.recipient_x_user_id is not None
     return SeenDM.objects.create(
         dm_event_id=number,
         x_account=delivery.x_account,
