@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("delivery", "0008_what_x_accepted_is_recorded")]
+    dependencies = [("delivery", "0009_comes_back")]
 
     operations = [
         migrations.AddIndex(
