@@ -19,7 +19,7 @@ from outreach.customers.finding.criteria import Criteria
 from outreach.customers.finding.queries import list_of
 from outreach.delivery.filters import Filters
 from outreach.delivery.holds import Hold, Holds
-from outreach.delivery.models import OPEN, Delivery, DeliveryState
+from outreach.delivery.models import COMES_BACK, OPEN, Delivery, DeliveryState
 from outreach.delivery.queries import TONE, words_of
 from outreach.drafts.models import Campaign
 from outreach.drafts.queries import ERASED_WORDS, Tab, opening
@@ -257,6 +257,8 @@ def _time_of(
         if hold is not None:
             return "Looked at again", hold.look_at
         return ("Looked at again" if delivery.reason_code else "Leaves"), delivery.look_at
+    if delivery.state == _S.BLOCKED and delivery.reason_code in COMES_BACK:
+        return "Leaves by itself if that changes before", delivery.leave_by
     if delivery.state == _S.SENDING:
         return "Being sent since", delivery.changed_at
     return ("Unsure since" if delivery.state == _S.UNCERTAIN else "Since"), delivery.changed_at

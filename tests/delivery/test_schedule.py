@@ -248,6 +248,17 @@ def test_a_filter_that_cannot_be_read_counts_as_not_said(house, delivery, query)
     assert ids(shown(house, **query)) == [delivery.pk]
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("not_followed", "Leaves by itself if that changes before"), ("spam", "Since")],
+)
+def test_what_comes_back_by_itself_says_until_when(house, delivery, code, words):
+    put(delivery, "blocked")
+    Delivery.everywhere.update(reason_code=code)
+    (row,) = shown(house, state="not-sent")["rows"]
+    assert (row.at_words, row.at == delivery.leave_by) == (words, words != "Since")
+
+
 @pytest.mark.parametrize("query", [{"account": 999999}, {"campaign": 999999}, {"who": "zzzz"}])
 def test_where_nothing_fits_the_page_says_so_and_leads_on(house, delivery, query):
     response = factories.browser(house.marketer).get(page(house, "schedule"), query)
