@@ -19,7 +19,7 @@ from outreach.customers import actions as customers
 from outreach.customers.models import Customer
 from outreach.delivery import actions as delivery
 from outreach.delivery.claim import Claimed, Held, claim
-from outreach.delivery.models import Delivery
+from outreach.delivery.models import AccountPace, Delivery
 from outreach.delivery.outcomes import record_not_sent, record_sent
 from outreach.demo.cast import RUTH
 from outreach.demo.crowd import everybody
@@ -148,6 +148,9 @@ class _Told:
 
     def leave(self) -> None:
         """The claim decides, as it would in a worker; X's answer is the story's."""
+        # The listener was running: who cannot hear 'stop' does not speak.
+        pace = AccountPace.objects.filter(pk=self.stage.account.pk)
+        pace.update(heard_dms_at=now())
         answer = claim(self.stage.account.pk)
         fate = self.letter.fate
         if isinstance(answer, Held) and fate in (Fate.WAITING, Fate.BLOCKED):
