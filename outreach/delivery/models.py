@@ -184,6 +184,22 @@ class Delivery(WorkspaceRow):
                 name="delivery_of_campaign",
             ),
             models.Index(fields=["workspace", "state", "-changed_at"], name="delivery_by_state"),
+            # The schedule and the week: what leaves, what waits for a reason of its own, what left.
+            models.Index(
+                fields=["workspace", "look_at", "id"],
+                condition=Q(state=_S.QUEUED),
+                name="delivery_to_leave",
+            ),
+            models.Index(
+                fields=["workspace", "look_at", "id"],
+                condition=Q(state=_S.QUEUED) & ~Q(reason_code=""),
+                name="delivery_waiting",
+            ),
+            models.Index(
+                fields=["workspace", "sent_at", "id"],
+                condition=Q(state=_S.SENT),
+                name="delivery_sent",
+            ),
             models.Index(
                 fields=["workspace", "recipient_x_user_id", "-created_at"],
                 name="delivery_to_person",
