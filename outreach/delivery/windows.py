@@ -5,7 +5,9 @@ What daylight saving does to an hour is reckoned in outreach/ground/zones.py.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,6 +17,7 @@ DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 # A policy may leave no day open; nobody looks further than this for one.
 LOOKS_AHEAD = timedelta(days=366)
+MIDNIGHT = time()
 
 
 def next_open(
@@ -38,7 +41,7 @@ def next_open(
         day = moment.astimezone(zone).date()
         if day.weekday() not in quiet_weekdays and day not in quiet_dates:
             return moment
-        day_ends = at_local(day + DAY, time(), zone)
+        day_ends = at_local(day + DAY, MIDNIGHT, zone)
         # Over already only where clocks set back over midnight bring the day's end twice.
         moment = day_ends if day_ends > moment else moment + MINUTE
     return last
@@ -56,3 +59,73 @@ def _next_hour(now: datetime, opens: time, closes: time, zone: ZoneInfo) -> date
         if now < end and start < end:
             return max(now, start)
     raise AssertionError("a window opens every day")
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """What `next_open` goes by, for one customer: many letters share the same."""
+
+    opens: time
+    closes: time
+    zone: ZoneInfo
+    quiet_weekdays: frozenset[int] = frozenset()
+    quiet_dates: frozenset[date] = frozenset()
+
+    def is_quiet(self, day: date) -> bool:
+        """Whether nobody is written to on that day of theirs."""
+        return day.weekday() in self.quiet_weekdays or day in self.quiet_dates
+
+    def on(self, day: date) -> Iterator[tuple[datetime, datetime]]:
+        """The hours of one day of theirs, in order: none, one or two spans [from, until)."""
+        if self.is_quiet(day):
+            return
+        midnight, next_midnight = (at_local(each, MIDNIGHT, self.zone) for each in (day, day + DAY))
+        opens, closes = (at_local(day, clock, self.zone) for clock in (self.opens, self.closes))
+        if self.opens == self.closes:
+            spans = [(midnight, next_midnight)]
+        elif self.opens < self.closes:
+            spans = [(opens, closes)]
+        else:
+            spans = [(midnight, closes), (opens, next_midnight)]
+        yield from (span for span in spans if span[0] < span[1])
+
+
+class Openings:
+    """The same answers as `next_open`, for many moments: each day's hours are reckoned once."""
+
+    def __init__(self, hours: Hours, since: datetime) -> None:
+        """`since`: no moment before it is asked for."""
+        self._hours = hours
+        self._day = since.astimezone(hours.zone).date() - DAY
+        self._from: list[datetime] = []
+        self._until: list[datetime] = []
+
+    def next_open(self, moment: datetime) -> datetime:
+        """`moment` where one may write then, else the first moment from which one may."""
+        if not self._until or self._until[-1] <= moment:
+            self._reckon(moment)
+        at, last = bisect_right(self._until, moment), moment + LOOKS_AHEAD
+        return min(last, max(moment, self._from[at])) if at < len(self._from) else last
+
+    def between(self, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+        """The open spans within [since, until), in order."""
+        self._reckon(until)  # so that spans which meet at midnight are one
+        spans = []
+        opens = self.next_open(since)
+        while opens < until:
+            closes = self._until[bisect_right(self._until, opens)]
+            spans.append((opens, min(closes, until)))
+            opens = self.next_open(closes)
+        return spans
+
+    def _reckon(self, moment: datetime) -> None:
+        """Go on until a span ends after `moment`, or no more is looked for."""
+        last_day = (moment + LOOKS_AHEAD).astimezone(self._hours.zone).date()
+        while self._day <= last_day and (not self._until or self._until[-1] <= moment):
+            for opens, closes in self._hours.on(self._day):
+                if self._until and self._until[-1] == opens:
+                    self._until[-1] = closes
+                else:
+                    self._from.append(opens)
+                    self._until.append(closes)
+            self._day += DAY

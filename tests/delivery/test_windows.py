@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from outreach.delivery.windows import LOOKS_AHEAD, next_open
+from outreach.delivery.windows import LOOKS_AHEAD, Hours, Openings, next_open
 from outreach.ground.zones import at_local
 
 MINUTE = timedelta(minutes=1)
@@ -222,3 +222,33 @@ def test_off_quiet_days_it_opens_at_the_first_minute_that_is_inside(
     while not is_open(tried):
         tried = tried.replace(second=0, microsecond=0) + MINUTE
     assert found == tried
+
+
+@given(
+    change=st.sampled_from(CHANGES),
+    asked=st.lists(st.timedeltas(-2 * DAY, 9 * DAY), min_size=1, max_size=8),
+    opens=clocks,
+    closes=clocks,
+    weekdays=st.frozensets(st.integers(0, 6)),
+    days_off=st.frozensets(st.integers(-3, 6), max_size=4),
+)
+@settings(deadline=None)
+def test_openings_that_are_kept_are_those_that_are_reckoned_anew(
+    change, asked, opens, closes, weekdays, days_off
+):
+    zone = ZoneInfo(change[0])
+    midnight = datetime.combine(change[1], time(), UTC)
+    dates = frozenset(change[1] + shift * DAY for shift in days_off)
+    kept = Openings(Hours(opens, closes, zone, weekdays, dates), midnight - 2 * DAY)
+    for away in asked:  # in any order
+        anew = next_open(midnight + away, opens, closes, zone, weekdays, dates)
+        assert kept.next_open(midnight + away) == anew
+
+
+def test_open_spans_within_a_period_are_cut_to_it():
+    openings = Openings(Hours(time(22), time(2), ZoneInfo("UTC")), utc(2026, 6, 1))
+    assert openings.between(utc(2026, 6, 1, 1), utc(2026, 6, 2, 23)) == [
+        (utc(2026, 6, 1, 1), utc(2026, 6, 1, 2)),
+        (utc(2026, 6, 1, 22), utc(2026, 6, 2, 2)),
+        (utc(2026, 6, 2, 22), utc(2026, 6, 2, 23)),
+    ]
