@@ -16,6 +16,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 from outreach.delivery.windows import Hours, Openings
 
@@ -23,8 +24,14 @@ Windows = Sequence[tuple[int, int]]
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
-# Why a letter leaves later than it is due. The words are forecasting.py's.
+# Why a letter leaves later than it is due, or does not.
 LIMITS, APP_LIMITS, HOURS, CAP, HELD = "limits", "app_limits", "hours", "cap", "held"
+WHY = {
+    LIMITS: "X allows an account only so many, and others are before it.",
+    APP_LIMITS: "Accounts of one X app share what X allows, and take turns.",
+    HOURS: "It waits for the hours and days on which they may be written to.",
+    CAP: "They were written to lately, and the house rule lets it go then.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,8 @@ class Cap:
 class Letter:
     """What the engine goes by for one queued letter.
 
-    `person`: whom the frequency cap counts for. `held`: why it does not leave until somebody lets
+    `person`: whom the frequency cap counts for; None: nobody. No `cap`: an answer, which is counted
+    and never waits for it. `held`: why it does not leave until somebody lets
     it, in words; empty: nothing holds it.
     """
 
@@ -94,6 +102,11 @@ class Forecast:
     held: str = ""
     exact: bool = True
 
+    @property
+    def why(self) -> str:
+        """What it waits for, in a sentence; empty where it leaves when it is due."""
+        return self.held or WHY.get(self.code, "")
+
 
 def forecast(
     now: datetime,
@@ -101,7 +114,7 @@ def forecast(
     accounts: Iterable[Account],
     app: App,
     *,
-    written: Mapping[Hashable, Sequence[datetime]] | None = None,
+    written: Mapping[Any, Sequence[datetime]] | None = None,
     takes: timedelta = timedelta(),
 ) -> dict[int, Forecast]:
     """When each letter leaves, by its id.
@@ -188,7 +201,7 @@ class _Play:
         letters: Iterable[Letter],
         accounts: Iterable[Account],
         app: App,
-        written: Mapping[Hashable, Sequence[datetime]],
+        written: Mapping[Any, Sequence[datetime]],
         takes: timedelta,
     ) -> None:
         self.now, self.takes = now, takes
@@ -226,8 +239,10 @@ class _Play:
         for pk, queue in self.queues.items():
             wants = queue.wants_at(self.now)
             if wants is not None:
-                ticket = queue.account.waits_since if wants == self.now else None
-                heapq.heappush(turns, (ticket or wants, next(taken), pk))
+                if wants == self.now:
+                    # Whoever has a ticket waits since then; who has none, since its letter was due.
+                    wants = queue.account.waits_since or queue.later[0][0]
+                heapq.heappush(turns, (wants, next(taken), pk))
         while turns:
             pk = heapq.heappop(turns)[2]
             queue = self.queues[pk]
@@ -286,5 +301,5 @@ class _Play:
         queue.budget.add(ended)
         self.app.add(ended)
         queue.last_lane, queue.busy_until = letter.lane, ended
-        if letter.cap is not None:
+        if letter.person is not None:
             insort(self.written.setdefault(letter.person, []), moment)

@@ -321,14 +321,11 @@ def open_at(each: Letter, moment: datetime) -> bool:
 
 
 def lately(each, moment, letters, found, written) -> list[datetime]:
-    """When their person was written to before that moment, as far as the cap looks back.
-
-    Letters without a cap of their own do not count: an answer is no letter of ours to them.
-    """
+    """When their person was written to before that moment, as far as the cap looks back."""
     sent = [
         at
         for other in letters
-        if other.person == each.person and other.id != each.id and other.cap is not None
+        if other.person == each.person and other.id != each.id
         if (at := found[other.id].leaves_at) and at <= moment
     ]
     known = [*written.get(each.person, []), *sent]
