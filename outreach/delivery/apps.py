@@ -17,14 +17,15 @@ class DeliveryConfig(AppConfig):
             merged,
             suppressed,
         )
-        from outreach.delivery import actions, erasing, queries
-        from outreach.drafts.hooks import approval_withdrawn, approved, last_letter
+        from outreach.delivery import actions, erasing, forecasting, queries
+        from outreach.drafts.hooks import approval_withdrawn, approved, last_letter, would_leave
         from outreach.x.hooks import app_chosen, spent_on_letters
 
         app_chosen.fill(actions.make_app_pace)
         spent_on_letters.fill(queries.spent_on_letters)
         workspace_created.fill(actions.make_policy)
         last_letter.fill(queries.last_letter)
+        would_leave.fill(forecasting.would_leave)
         suppressed.fill(actions.cancel_for_people)
         erased.fill(erasing.erase_deliveries)
         known.fill(erasing.deliveries_to)

@@ -18,12 +18,14 @@ from outreach.delivery.actions import LEAVE_BY
 from outreach.delivery.forecast import LIMITS, Forecast
 from outreach.delivery.models import Delivery, DeliveryState
 from outreach.delivery.queueing import Wanted
+from outreach.drafts.hooks import WouldLeave
 from outreach.drafts.models import Campaign
 from outreach.ground.clock import now
 from outreach.ground.scope import Scope
 from outreach.x.caps import Purpose, level
 from outreach.x.models import XAccount
 from outreach.x.prices import price
+from outreach.x.queries import price_words
 
 # So many letters are read at most: for a page, which answers at once, and for a command.
 FOR_A_PAGE, FOR_A_COMMAND = 2_000, 50_000
@@ -146,6 +148,18 @@ def if_sent(
     read = queueing.read([x_account_id], most=most, wanted=wanted, also_held=capped)
     found = read.forecast()
     return Group.of({pk: found[pk] for pk in wanted})
+
+
+def would_leave(
+    member: Member,
+    x_account_id: int,
+    customer_id: int,
+    send_at: datetime | None,
+    campaign_id: int | None,
+) -> WouldLeave:
+    """The same for one letter, in words, as composer and review show it."""
+    found = if_sent(member, x_account_id, send_at, [customer_id], campaign_id=campaign_id)
+    return WouldLeave(found.last, found.exact, found.why, price_words(found.price))
 
 
 def _queued(scope: Scope) -> QuerySet[Delivery]:
