@@ -1,6 +1,6 @@
 from django.urls import path
 
-from outreach.delivery import views
+from outreach.delivery import policies, views
 
 app_name = "delivery"
 urlpatterns = [
@@ -10,4 +10,6 @@ urlpatterns = [
     path("customers/<int:customer_id>/letters/", views.to_person, name="to_person"),
     path("deliveries/<int:delivery_id>/cancel/", views.cancel, name="cancel"),
     path("deliveries/<int:delivery_id>/try-again/", views.try_again, name="try_again"),
+    path("settings/sending/", policies.show, name="policy"),
+    path("settings/sending/change/", policies.change, name="change_policy"),
 ]

@@ -468,6 +468,7 @@ def test_no_action_touches_another_workspaces_rows(two):
         "outreach.customers.finding.actions.tag_found",
         "outreach.x.connections.bring_app",
         "outreach.drafts.policy_actions.change_policy",
+        "outreach.delivery.policy_actions.change_sending_policy",
     }
     assert set(MEMBER_ACTIONS) - takes_no_id == {
         "outreach.customers.actions.lift_suppression",
