@@ -22,10 +22,14 @@ ODD = {
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """`wanted`: by both clocks, in words; empty: once approved. `odd`: what daylight saving does."""
+    """`wanted`: by both clocks, in words; empty: once approved. `odd`: what daylight saving does.
+
+    `then`: nothing keeps it from leaving when it is wanted.
+    """
 
     wanted: str
     odd: str
+    then: bool
     would: WouldLeave
     would_words: str  # the forecast by the customer's clock; empty where that is the reader's
 
@@ -43,8 +47,7 @@ def of_draft(member: Member, draft: Draft, form: WhenForm) -> Leaving | None:
 
 def of_revision(member: Member, revision: Revision) -> Leaving:
     """As its author wanted it."""
-    found = _of(member, revision, revision.send_at, Clock(revision.send_at_clock), "")
-    return found
+    return _of(member, revision, revision.send_at, Clock(revision.send_at_clock), "")
 
 
 def _of(
@@ -59,6 +62,7 @@ def _of(
     return Leaving(
         wanted=_by_both(send_at, zones) if send_at else "",
         odd=ODD.get(odd, ""),
+        then=would.at is not None and would.at == send_at and would.exact,
         would=would,
         would_words=_clock(would.at, theirs) if would.at and theirs.key != ours.key else "",
     )
