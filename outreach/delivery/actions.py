@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.conf import settings
@@ -23,8 +23,9 @@ from outreach.delivery.models import (
     DeliveryState,
     SendingPolicy,
 )
+from outreach.delivery.pausing import pause_stopped_campaigns
 from outreach.drafts.errors import OnItsWay
-from outreach.drafts.models import Review, Revision
+from outreach.drafts.models import Campaign, Review, Revision
 from outreach.ground.clock import now
 from outreach.ground.writes import step
 
@@ -76,7 +77,7 @@ def take_on(revision_id: int, review_id: int) -> None:
         look_at=due_at,
     )
     _say(delivery, "delivery.queued", None, {"text_sha256": delivery.text_sha256})
-    _hint(delivery)
+    hint(delivery)
 
 
 @step
@@ -104,6 +105,7 @@ def cancel_for_people(workspace_id: int, x_user_ids: Sequence[int], reason: str)
     )
     for delivery in waiting.order_by("pk"):
         move(delivery, DeliveryState.CANCELLED, None, code="suppressed", reason=reason)
+    pause_stopped_campaigns(workspace_id, list(x_user_ids))
 
 
 @step
@@ -136,17 +138,88 @@ def try_again(member: Member, delivery_id: int) -> Delivery:
 
     The gates decide anew. It gets a new *leave by*. Raises Delivery.DoesNotExist, CannotMove.
     """
-    found = Delivery.objects.of(member).get(pk=delivery_id)
-    Customer.objects.of(member).select_for_update(no_key=True).get(pk=found.customer_id)
-    delivery = Delivery.objects.of(member).select_for_update(no_key=True).get(pk=delivery_id)
+    delivery = _locked(member, delivery_id)
     if delivery.state != DeliveryState.BLOCKED:
         raise CannotMove("Only a letter that is held back can be tried again.")
-    moment = now()
-    delivery.due_at = delivery.look_at = moment
-    delivery.leave_by = moment + LEAVE_BY
-    move(delivery, DeliveryState.QUEUED, member.user_id, code="", reason="")
-    _hint(delivery)
+    _queue_again(delivery, now(), member.user_id)
     return delivery
+
+
+@action(Act.WRITE)
+def reschedule(member: Member, delivery_id: int, due_at: datetime) -> Delivery:
+    """A member gives a letter that has not left another time. It gets a new *leave by*.
+
+    A time that is over means now. Raises Delivery.DoesNotExist, CannotMove.
+    """
+    delivery = _locked(member, delivery_id)
+    if delivery.state not in OPEN:
+        raise CannotMove("This letter is not waiting any more, so its time cannot be changed.")
+    _reschedule(delivery, due_at, member.user_id)
+    return delivery
+
+
+@action(Act.WRITE)
+def reschedule_campaign(member: Member, campaign_id: int, due_times: Mapping[int, datetime]) -> int:
+    """Give letters of a campaign other times, by delivery id; those that left meanwhile stay.
+
+    Returns how many were changed. Locks as everywhere: paces, customers, deliveries, each by id.
+    """
+    letters = Delivery.objects.of(member).filter(
+        campaign_id=campaign_id, pk__in=list(due_times), state__in=OPEN
+    )
+    _lock_paces(set(letters.values_list("x_account_id", flat=True)))
+    customers = Customer.everywhere.filter(pk__in=letters.values("customer_id"))
+    list(customers.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    changed = list(letters.select_for_update(no_key=True).order_by("pk"))
+    for delivery in changed:
+        _reschedule(delivery, due_times[delivery.pk], member.user_id)
+    return len(changed)
+
+
+@action(Act.WRITE)
+def cancel_campaign(member: Member, campaign_id: int) -> int:
+    """Cancel what waits of a campaign; returns how many letters. Raises Campaign.DoesNotExist."""
+    campaign = Campaign.objects.of(member).get(pk=campaign_id)
+    waiting = Delivery.objects.of(member).filter(campaign=campaign, state__in=OPEN)
+    reason = f"{campaign.name} was cancelled by {member.name}."[:300]
+    found = list(waiting.select_for_update(no_key=True).order_by("pk"))
+    for delivery in found:
+        move(delivery, DeliveryState.CANCELLED, member.user_id, code="cancelled", reason=reason)
+    return len(found)
+
+
+def _locked(member: Member, delivery_id: int) -> Delivery:
+    """A letter that may be queued anew, locked in the order that holds everywhere."""
+    found = Delivery.objects.of(member).get(pk=delivery_id)
+    _lock_paces({found.x_account_id})
+    Customer.objects.with_erased(member).select_for_update(no_key=True).get(pk=found.customer_id)
+    return Delivery.objects.of(member).select_for_update(no_key=True).get(pk=delivery_id)
+
+
+def _lock_paces(x_account_ids: set[int]) -> None:
+    paces = AccountPace.objects.select_for_update(no_key=True).filter(pk__in=x_account_ids)
+    list(paces.order_by("pk").values_list("pk"))
+
+
+def _reschedule(delivery: Delivery, due_at: datetime, actor_id: int) -> None:
+    was = delivery.due_at
+    if delivery.state == DeliveryState.BLOCKED:
+        _queue_again(delivery, max(due_at, now()), actor_id)
+    else:
+        delivery.due_at = delivery.look_at = max(due_at, now())
+        delivery.leave_by = delivery.due_at + LEAVE_BY
+        delivery.reason_code = delivery.reason = ""
+        delivery.save(update_fields=["due_at", "look_at", "leave_by", "reason_code", "reason"])
+        hint(delivery)
+    details = {"was": was.isoformat(), "due_at": delivery.due_at.isoformat()}
+    _say(delivery, "delivery.rescheduled", actor_id, details)
+
+
+def _queue_again(delivery: Delivery, due_at: datetime, actor_id: int) -> None:
+    delivery.due_at = delivery.look_at = due_at
+    delivery.leave_by = due_at + LEAVE_BY
+    move(delivery, DeliveryState.QUEUED, actor_id, code="", reason="")
+    hint(delivery)
 
 
 @step
@@ -166,7 +239,7 @@ def move(
     _say(delivery, f"delivery.{to.value}", actor_id, {"was": was.value, "code": code})
 
 
-def _hint(delivery: Delivery) -> None:
+def hint(delivery: Delivery) -> None:
     """Wake a worker when the letter is due, if that is soon. Losing the hint loses nothing."""
     from outreach.delivery.tasks import wake  # tasks import the sender, which imports this room
 

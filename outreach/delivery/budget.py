@@ -3,6 +3,9 @@
 Any number of sliding windows (`settings.X_ACCOUNT_WINDOWS`, `settings.X_APP_WINDOWS`), each
 'so many attempts in so many seconds'. An attempt counts from its start until one window after
 `counts_until`, so that what X counts on arrival is never more than what we count.
+
+Accounts that share an app's limit take turns: whoever finds it closed gets a ticket, and those with
+an older one go first (`AccountPace.wants_since`).
 """
 
 from __future__ import annotations
@@ -10,15 +13,54 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from django.db import connection
-from django.db.models import Q, QuerySet
-
-from outreach.delivery.models import Attempt
 
 Owner = Literal["x_account_id", "app_id"]
 Windows = Sequence[tuple[int, int]]
+
+# One window's next free moment: when the limit-th newest attempt that counts leaves it; with
+# others ahead, so many more have to leave first. Reads that many entries of the ledger's index.
+_FREE_AT = """
+    (SELECT attempt.counts_until + interval '{seconds} seconds' FROM delivery_attempt attempt
+    WHERE attempt.{owner} AND attempt.counts_until > clock.now - interval '{seconds} seconds'
+    ORDER BY attempt.counts_until DESC OFFSET greatest({limit} - 1 - {ahead}, 0) LIMIT 1)
+"""
+
+
+def free_at(owner: str, windows: Windows, ahead: str = "0") -> str:
+    """SQL for the moment from which all windows have room; NULL where they have it now.
+
+    Expects `clock.now`; `owner` is a condition on an attempt, such as 'app_id = account.app_id'.
+    """
+    return _free_at(owner, tuple((int(limit), int(seconds)) for limit, seconds in windows), ahead)
+
+
+@lru_cache(maxsize=32)
+def _free_at(owner: str, windows: tuple[tuple[int, int], ...], ahead: str) -> str:
+    moments = [
+        _FREE_AT.format(owner=owner, limit=limit, seconds=seconds, ahead=ahead)
+        if limit
+        else f"clock.now + interval '{seconds} seconds'"
+        for limit, seconds in windows
+    ]
+    return f"greatest({', '.join(moments)})" if moments else "NULL::timestamptz"
+
+
+ALLOWED_AT = """
+    SELECT greatest(clock.now, {free_at}) FROM (SELECT %(now)s::timestamptz AS now) clock
+"""
+
+
+def next_allowed(owner: Owner, pk: int, windows: Windows, now: datetime) -> datetime:
+    """`now` where every window has room, else when all of them have. One query."""
+    sql = free_at(f"{owner} = %(pk)s", windows)
+    with connection.cursor() as cursor:
+        cursor.execute(ALLOWED_AT.format(free_at=sql), {"pk": pk, "now": now})
+        moment: datetime = cursor.fetchone()[0]
+    return moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +75,6 @@ class WindowUse:
     @property
     def left(self) -> int:
         return max(0, self.limit - self.used)
-
-
-def next_allowed(owner: Owner, pk: int, windows: Windows, now: datetime) -> datetime:
-    """`now` where every window has room, else when all of them have. One query a window.
-
-    For the claim: looks only at the attempt that would have to leave each window first.
-    """
-    moments = [now]
-    for limit, seconds in windows:
-        free_at = _free_at(owner, pk, limit, seconds, now)
-        if free_at:
-            moments.append(free_at)
-    return max(moments)
-
-
-def _ledger(owner: Owner, pk: int, seconds: int, now: datetime) -> QuerySet[Attempt]:
-    since = now - timedelta(seconds=seconds)
-    return Attempt.objects.filter(Q((owner, pk)), counts_until__gt=since)
-
-
-def _free_at(owner: Owner, pk: int, limit: int, seconds: int, now: datetime) -> datetime | None:
-    """When the window has room again, or None where it has some now."""
-    counted = (
-        _ledger(owner, pk, seconds, now)
-        .order_by("-counts_until")
-        .values_list("counts_until", flat=True)
-    )
-    # The limit-th newest: when it leaves, fewer than `limit` are left.
-    in_the_way = list(counted[limit - 1 : limit])
-    return in_the_way[0] + timedelta(seconds=seconds) if in_the_way else None
 
 
 USE = """

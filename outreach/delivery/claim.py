@@ -8,31 +8,23 @@ never between.
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 from django.conf import settings
 
 from outreach.audit.actions import record
-from outreach.customers.models import Customer, Permission, Relationship, Suppression
-from outreach.customers.queries import requires_permission
-from outreach.delivery import budget
-from outreach.delivery.gates import Block, Facts, Go, Verdict, Wait, judge
-from outreach.delivery.models import (
-    IN_THE_AIR,
-    AccountPace,
-    AppPace,
-    Attempt,
-    Delivery,
-    DeliveryState,
-    SendingPolicy,
-)
-from outreach.drafts.policy_queries import newest_version, read_again, terms_of
+from outreach.delivery import facts
+from outreach.delivery.gates import Block, Go, Hold, Wait, judge
+from outreach.delivery.models import Delivery
+from outreach.delivery.settling import arrived_after_all
+from outreach.delivery.statements import one, run
 from outreach.ground.clock import now as clock_now
-from outreach.ground.writes import engine_action
-from outreach.x.caps import Level, level_for_letters
-from outreach.x.models import AccountState, XAccount
+from outreach.ground.writes import engine_action, step
+from outreach.x.caps import level_for_letters
 from outreach.x.prices import price
 
 
@@ -43,7 +35,9 @@ class Claimed:
     delivery_id: int
     attempt_id: int
     token: uuid.UUID
-    account: XAccount
+    x_account_id: int
+    app_id: int
+    workspace_id: int
     customer_id: int
     recipient_x_user_id: int
     text: str = field(repr=False)  # a traceback may show the rest
@@ -64,6 +58,13 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class OnHold:
+    """Nothing leaves from the whole account."""
+
+    verdict: Hold
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """A gate is closed for one letter; others may still leave."""
 
@@ -76,7 +77,101 @@ class Busy:
     """Another worker claims for this account at this moment."""
 
 
-Answer = Claimed | NothingDue | Closed | Held | Busy
+Answer = Claimed | NothingDue | Closed | OnHold | Held | Busy
+
+# What came too late for its turn at the app's limit is waited for so long by the others.
+TURN_GRACE = timedelta(seconds=30)
+
+LOCK_PACE = """
+    /* claim: lock the pace */
+    SELECT last_lane FROM delivery_accountpace WHERE x_account_id = %(account)s
+    FOR NO KEY UPDATE SKIP LOCKED
+"""
+# The first letter of each lane, one look at the index a lane; then the next lane whose turn it is.
+# A lane whose campaign is paused is left out.
+CHOOSE = """
+    /* claim: choose a letter */
+    WITH RECURSIVE heads (lane, look_at, id) AS (
+        (SELECT lane, look_at, id FROM delivery_delivery
+        WHERE x_account_id = %(account)s AND state = 'queued'
+        ORDER BY x_account_id, lane, look_at, id LIMIT 1)
+        UNION ALL
+        SELECT next.* FROM heads CROSS JOIN LATERAL (
+            SELECT lane, look_at, id FROM delivery_delivery
+            WHERE x_account_id = %(account)s AND state = 'queued' AND lane > heads.lane
+            ORDER BY x_account_id, lane, look_at, id LIMIT 1
+        ) next
+    ),
+    clock AS MATERIALIZED (SELECT outreach_now() AS now),
+    free AS MATERIALIZED (
+        SELECT * FROM heads
+        WHERE NOT EXISTS (SELECT FROM delivery_pause WHERE campaign_id = heads.lane)
+    )
+    SELECT soonest.look_at, due.id, due.lane, letter.customer_id
+    FROM (SELECT min(look_at) AS look_at FROM free) soonest
+    LEFT JOIN LATERAL (
+        SELECT id, lane FROM free, clock WHERE look_at <= clock.now
+        ORDER BY lane > %(last_lane)s DESC, lane LIMIT 1
+    ) due ON true
+    LEFT JOIN delivery_delivery letter ON letter.id = due.id
+"""
+LOCK_CUSTOMER = """
+    /* claim: lock the customer */
+    SELECT id FROM customers_customer WHERE id = %(customer)s FOR NO KEY UPDATE
+"""
+LOCK_LETTER = """
+    /* claim: lock the letter */
+    SELECT id FROM delivery_delivery WHERE id = %(delivery)s AND state = 'queued'
+    FOR NO KEY UPDATE
+"""
+LOCK_APP = """
+    /* claim: lock the app's pace */
+    SELECT app_id FROM delivery_apppace
+    WHERE app_id = (SELECT app_id FROM x_xaccount WHERE id = %(account)s) FOR NO KEY UPDATE
+"""
+SINCE = """
+    /* claim: count since X's report */
+    SELECT count(*) AS used FROM delivery_attempt
+    WHERE {owner} = %(owner)s AND started_at > %(since)s
+"""
+TAKE = """
+    /* claim: take the letter */
+    WITH taken AS (
+        UPDATE delivery_delivery SET state = 'sending', claim_token = %(token)s,
+            reason_code = '', reason = '', changed_at = %(now)s
+        WHERE id = %(delivery)s AND state = 'queued'
+        RETURNING id, x_account_id, lane
+    ),
+    next AS (
+        UPDATE delivery_accountpace SET last_lane = taken.lane,
+            held_code = '', held_reason = '', held_since = NULL,
+            wants_app_id = NULL, wants_since = NULL, wants_until = NULL
+        FROM taken WHERE delivery_accountpace.x_account_id = taken.x_account_id
+    )
+    INSERT INTO delivery_attempt (delivery_id, x_account_id, app_id, claim_token, outcome,
+        started_at, counts_until, kind, request_id, price)
+    SELECT taken.id, taken.x_account_id, %(app)s, %(token)s, 'posting',
+        %(now)s, %(counts_until)s, '', '', %(price)s
+    FROM taken RETURNING id
+"""
+LOOK_LATER = """
+    /* claim: look at the account later */
+    UPDATE delivery_accountpace SET look_at = %(look_at)s,
+        held_code = %(code)s, held_reason = %(reason)s,
+        held_since = CASE WHEN %(code)s = '' THEN NULL
+            WHEN held_code = %(code)s THEN held_since ELSE outreach_now() END,
+        wants_app_id = %(app)s,
+        wants_since = CASE WHEN %(app)s IS NOT NULL THEN coalesce(wants_since, outreach_now()) END,
+        wants_until = CASE WHEN %(app)s IS NOT NULL THEN %(wants_until)s::timestamptz END
+    WHERE x_account_id = %(account)s
+"""
+HOLD = """
+    /* claim: hold the letter */
+    UPDATE delivery_delivery SET state = %(state)s, reason_code = %(code)s, reason = %(reason)s,
+        look_at = %(look_at)s,
+        changed_at = CASE WHEN state = %(state)s THEN changed_at ELSE %(now)s END
+    WHERE id = %(delivery)s AND state = 'queued'
+"""
 
 
 @engine_action
@@ -85,171 +180,94 @@ def claim(x_account_id: int) -> Answer:
 
     The answer holds once this function has returned, for then the transaction is committed.
     """
-    if not _lock_pace(x_account_id):
-        return Busy()
-    began = clock_now()
-    candidate = _next_due(x_account_id, began)
-    if candidate is None:
-        return NothingDue(_next_look(x_account_id))
-    customer = Customer.everywhere.select_for_update(no_key=True).get(pk=candidate.customer_id)
-    delivery = Delivery.everywhere.select_for_update(no_key=True).get(pk=candidate.pk)
-    if delivery.state != DeliveryState.QUEUED:
-        # Cancelled between the look and the lock; the caller looks again.
+    pace = lock_pace(x_account_id)
+    return Busy() if pace is None else claim_next(x_account_id, pace)
+
+
+@step
+def lock_pace(x_account_id: int) -> SimpleNamespace | None:
+    """The account's pace row, locked; None where another claim holds it."""
+    return one(LOCK_PACE, account=x_account_id)
+
+
+@step
+def claim_next(x_account_id: int, pace: SimpleNamespace, *, holding: bool = False) -> Answer:
+    """The claim itself, for whoever has locked the account's pace.
+
+    `holding`: the caller holds locks on another letter and its customer, so none is waited for.
+    """
+    chosen = one(CHOOSE, account=x_account_id, last_lane=pace.last_lane)
+    assert chosen is not None
+    if chosen.id is None:
+        _look_later(x_account_id, chosen.look_at)
+        return NothingDue(chosen.look_at)
+    if not _lock(chosen, holding=holding):
+        # Cancelled between the look and the lock, or held by somebody else: the caller looks again.
         return NothingDue(clock_now())
     if settings.X_APP_WINDOWS:
-        app_pace = AppPace.objects.select_for_update(no_key=True, of=("self",))
-        app_pace.get(app__accounts=x_account_id)
-    money = level_for_letters(x_account_id, began)
-    now = clock_now()
-    if delivery.look_at > now:
-        return NothingDue(now)
-    # Read after the last lock, like all that decides: a pause takes effect before the next claim.
-    account = XAccount.everywhere.select_related("workspace").get(pk=x_account_id)
-    verdict = judge(_facts(delivery, account, customer, money, now))
-    if not isinstance(verdict, Go):
-        _hold(delivery, verdict, now)
-        return Held(delivery.pk, verdict)
-    until = allowed_at(account, now)
-    if until > now:
-        return Closed(until)
-    return _take(delivery, account, now)
+        one(LOCK_APP, account=x_account_id)
+    money = level_for_letters(x_account_id, clock_now())
+    letter = facts.read(chosen.id)
+    if letter.look_at > letter.now:
+        return NothingDue(letter.now)
+    if letter.once_absent and arrived_after_all(letter):
+        return NothingDue(letter.now)
+    match judge(facts.of(letter, money)):
+        case Go():
+            return _within_limits(letter)
+        case Hold() as verdict:
+            _look_later(x_account_id, verdict.look_at, verdict.code, verdict.reason)
+            return OnHold(verdict)
+        case verdict:
+            _hold(letter, verdict)
+            return Held(letter.id, verdict)
 
 
-def _lock_pace(x_account_id: int) -> bool:
-    """True with the account's pace row locked; False where another claim holds it."""
-    rows = AccountPace.objects.select_for_update(no_key=True, skip_locked=True)
-    return bool(list(rows.filter(pk=x_account_id)))
-
-
-def _next_due(x_account_id: int, now: datetime) -> Delivery | None:
+def _lock(chosen: SimpleNamespace, *, holding: bool) -> bool:
+    """The customer, then the letter; False where it is not queued any more, or is not to be had."""
+    skip = " SKIP LOCKED" if holding else ""
     return (
-        Delivery.everywhere.filter(
-            x_account_id=x_account_id, state=DeliveryState.QUEUED, look_at__lte=now
-        )
-        .order_by("look_at", "pk")
-        .only("pk", "customer_id")
-        .first()
+        one(LOCK_CUSTOMER + skip, customer=chosen.customer_id) is not None
+        and one(LOCK_LETTER + skip, delivery=chosen.id) is not None
     )
 
 
-def _next_look(x_account_id: int) -> datetime | None:
-    return (
-        Delivery.everywhere.filter(x_account_id=x_account_id, state=DeliveryState.QUEUED)
-        .order_by("look_at", "pk")
-        .values_list("look_at", flat=True)
-        .first()
+def _within_limits(letter: SimpleNamespace) -> Answer:
+    """Take the letter, where the limits of account and app have room for it."""
+    of_account = _latest(
+        letter.account_free_at,
+        letter.closed_until,
+        _narrowed(letter, "x_account_id", letter.x_account_id, letter.narrowed),
     )
-
-
-def _facts(
-    delivery: Delivery, account: XAccount, customer: Customer, money: Level, now: datetime
-) -> Facts:
-    """Everything the gates ask, read after the locks."""
-    policy = SendingPolicy.everywhere.annotate(guidance_version=newest_version("pk")).get(
-        pk=delivery.workspace_id
+    of_app = _latest(
+        letter.app_free_at,
+        letter.app_closed_until,
+        _narrowed(letter, "app_id", letter.app_id, letter.app_narrowed),
     )
-    relationship = Relationship.everywhere.filter(x_account=account, customer=customer).first()
-    suppression = Suppression.everywhere.filter(
-        workspace_id=delivery.workspace_id, x_user_id=delivery.recipient_x_user_id
-    ).first()
-    others = Delivery.everywhere.filter(
-        workspace_id=delivery.workspace_id, recipient_x_user_id=delivery.recipient_x_user_id
-    ).exclude(pk=delivery.pk)
-    # What is sending or uncertain counts as written.
-    air = list(others.filter(state__in=IN_THE_AIR).values_list("x_account_id", flat=True))
-    cap_for = timedelta(days=policy.cap_days)
-    sent = list(
-        others.filter(state=DeliveryState.SENT, sent_at__gt=now - cap_for).values_list(
-            "sent_at", flat=True
-        )
-    )
-    return Facts(
-        now=now,
-        leave_by=delivery.leave_by,
-        customer=customer.first_name or customer.name,
-        merged=customer.merged_into_id is not None,
-        approved=not delivery.approval.undone_at,
-        guidance_stops=_stopped_by_guidance(delivery, customer, account, policy.guidance_version),
-        account_paused=_why_not_now(account),
-        suppressed=suppression.reason if suppression else "",
-        has_permission=Permission.everywhere.filter(
-            customer=customer, withdrawn_at__isnull=True
-        ).exists(),
-        require_permission=requires_permission(delivery),
-        relationship_known=relationship is not None,
-        following=bool(relationship and relationship.following),
-        followed_by=bool(relationship and relationship.followed_by),
-        accepts_dms=bool(relationship and relationship.accepts_dms),
-        reachable=bool(relationship and relationship.reachable),
-        checked_at=relationship.checked_at if relationship else None,
-        fresh_for=timedelta(hours=policy.relationship_hours),
-        recent=tuple(moment for moment in sent if moment),
-        unsettled=len(air),
-        cap_letters=policy.cap_letters,
-        cap_for=cap_for,
-        in_the_air=account.pk in air,
-        opens=policy.window_opens,
-        closes=policy.window_closes,
-        zone=customer.zone(account.workspace.zone),
-        cap_reached=money.words if money.reached else "",
-        month_ends=money.month.until,
-    )
+    until = _latest(of_account, of_app)
+    if until is None or until <= letter.now:
+        return _take(letter)
+    # Its place among those that wait for the app, unless it could not use its turn.
+    waits_for_app = of_app is not None and of_app > (of_account or letter.now)
+    _look_later(letter.x_account_id, until, wants=letter.app_id if waits_for_app else None)
+    return Closed(until)
 
 
-def _stopped_by_guidance(
-    delivery: Delivery, customer: Customer, account: XAccount, version: int
-) -> str:
-    """Why guidance would not let the frozen words pass now; it is asked only of a newer policy."""
-    if delivery.approval.policy_version >= version:
-        return ""
-    terms = terms_of(delivery, customer)
-    _, why = read_again(terms, delivery.revision, customer, account.workspace)
-    return why
+def _latest(*moments: datetime | None) -> datetime | None:
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
-def _why_not_now(account: XAccount) -> str:
-    """Why nothing leaves from this account now; empty where letters may."""
-    if account.state == AccountState.DISCONNECTED:
-        return f"@{account.handle} is not connected to X. An administrator can connect it again."
-    return account.paused_reason
-
-
-def allowed_at(account: XAccount, now: datetime) -> datetime:
-    """When the limits of account and app, and what X itself closed, allow the next attempt.
-
-    The claim asks this under its locks; a page asks it without, for what it says of a letter.
-    """
-    paces = [
-        *AccountPace.objects.filter(pk=account.pk).values_list("closed_until", flat=True),
-        *AppPace.objects.filter(pk=account.app_id).values_list("closed_until", flat=True),
-    ]
-    moments = [
-        budget.next_allowed("x_account_id", account.pk, settings.X_ACCOUNT_WINDOWS, now),
-        budget.next_allowed("app_id", account.app_id, settings.X_APP_WINDOWS, now),
-    ]
-    return max([*moments, *(until for until in paces if until is not None)])
-
-
-def _hold(delivery: Delivery, verdict: Verdict, now: datetime) -> None:
-    """Write down why it does not leave; a block is a change of state, a wait is not."""
-    assert not isinstance(verdict, Go)
-    # A reason may quote names and other reasons; one too long for its column must not hold up
-    # everything else the account has to send.
-    longest = Delivery._meta.get_field("reason").max_length
-    delivery.reason_code, delivery.reason = verdict.code, verdict.reason[:longest]
-    if isinstance(verdict, Wait):
-        # Looked at no later than *leave by*: that is when it asks for a new time.
-        delivery.look_at = min(verdict.look_at, delivery.leave_by)
-    else:
-        delivery.state, delivery.changed_at = DeliveryState.BLOCKED, now
-        record(
-            "delivery.blocked",
-            target_kind="delivery",
-            target_id=delivery.pk,
-            workspace_id=delivery.workspace_id,
-            details={"code": verdict.code, "reason": verdict.reason},
-        )
-    delivery.save(update_fields=["reason_code", "reason", "look_at", "state", "changed_at"])
+def _narrowed(letter: SimpleNamespace, owner: str, pk: int, reports: str | None) -> datetime | None:
+    """When a limit opens that X reported to have less room than our ledger knows of."""
+    closed: list[datetime] = []
+    for report in json.loads(reports or "{}").values():
+        reset = datetime.fromisoformat(report["reset"])
+        if reset <= letter.now:
+            continue
+        since = one(SINCE.format(owner=owner), owner=pk, since=report["since"])
+        if since is not None and since.used >= report["remaining"]:
+            closed.append(reset)
+    return _latest(*closed)
 
 
 def longest_call() -> timedelta:
@@ -257,36 +275,79 @@ def longest_call() -> timedelta:
     return timedelta(seconds=settings.CALL_DEADLINE + settings.CALL_ANSWER_TIMEOUT)
 
 
-def _take(delivery: Delivery, account: XAccount, now: datetime) -> Claimed:
+def _take(letter: SimpleNamespace) -> Answer:
     """The attempt, written before the call; the delivery is sending from here on."""
-    assert delivery.recipient_x_user_id is not None  # only what was erased has none
     token = uuid.uuid4()
-    attempt = Attempt.objects.create(
-        delivery=delivery,
-        x_account=account,
-        app_id=account.app_id,
-        claim_token=token,
-        started_at=now,
-        counts_until=now + longest_call(),
-        price=price("send_dm", now.date()),
-    )
-    delivery.state, delivery.claim_token = DeliveryState.SENDING, token
-    delivery.reason_code = delivery.reason = ""
-    delivery.changed_at = now
-    delivery.save(update_fields=["state", "claim_token", "reason_code", "reason", "changed_at"])
-    record(
-        "delivery.sending",
-        target_kind="delivery",
-        target_id=delivery.pk,
-        workspace_id=delivery.workspace_id,
-        details={"attempt": attempt.pk},
-    )
-    return Claimed(
-        delivery_id=delivery.pk,
-        attempt_id=attempt.pk,
+    attempt = one(
+        TAKE,
+        delivery=letter.id,
         token=token,
-        account=account,
-        customer_id=delivery.customer_id,
-        recipient_x_user_id=delivery.recipient_x_user_id,
-        text=delivery.text,
+        now=letter.now,
+        app=letter.app_id,
+        counts_until=letter.now + longest_call(),
+        price=price("send_dm", letter.now.date()),
+    )
+    if attempt is None:
+        return NothingDue(letter.now)  # somebody else was faster
+    _say(letter, "delivery.sending", {"attempt": attempt.id})
+    return Claimed(
+        delivery_id=letter.id,
+        attempt_id=attempt.id,
+        token=token,
+        x_account_id=letter.x_account_id,
+        app_id=letter.app_id,
+        workspace_id=letter.workspace_id,
+        customer_id=letter.customer_id,
+        recipient_x_user_id=letter.recipient_x_user_id,
+        text=letter.text,
+    )
+
+
+def _look_later(
+    x_account_id: int,
+    look_at: datetime | None,
+    code: str = "",
+    reason: str = "",
+    *,
+    wants: int | None = None,
+) -> None:
+    run(
+        LOOK_LATER,
+        account=x_account_id,
+        look_at=look_at,
+        code=code,
+        reason=reason[:300],
+        app=wants,
+        wants_until=look_at + TURN_GRACE if look_at and wants else None,
+    )
+
+
+def _hold(letter: SimpleNamespace, verdict: Wait | Block) -> None:
+    """Write down why it does not leave; a block is a change of state, a wait is not."""
+    # A reason may quote names and other reasons; one too long for its column must not hold up
+    # everything else the account has to send.
+    longest = Delivery._meta.get_field("reason").max_length
+    run(
+        HOLD,
+        delivery=letter.id,
+        state="queued" if isinstance(verdict, Wait) else "blocked",
+        code=verdict.code,
+        reason=verdict.reason[:longest],
+        # Looked at no later than *leave by*: that is when it asks for a new time.
+        look_at=min(verdict.look_at, letter.leave_by)
+        if isinstance(verdict, Wait)
+        else letter.look_at,
+        now=letter.now,
+    )
+    if isinstance(verdict, Block):
+        _say(letter, "delivery.blocked", {"code": verdict.code, "reason": verdict.reason})
+
+
+def _say(letter: SimpleNamespace, verb: str, details: dict[str, object]) -> None:
+    record(
+        verb,
+        target_kind="delivery",
+        target_id=letter.id,
+        workspace_id=letter.workspace_id,
+        details=details,
     )

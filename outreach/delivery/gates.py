@@ -1,13 +1,14 @@
-"""The gates: whether a letter may leave at this moment. Pure: facts in, verdict out.
+"""The gates that a letter passes at the moment of its claim, as one pure function over facts.
 
-Promise 5 is this module. What time or we ourselves lift makes a letter wait, with a time to look
-again; what a person must lift blocks it. Every reason is a sentence for a marketer.
+What time or we ourselves lift keeps a letter waiting, or holds its whole account; what a person
+must lift blocks it. Reasons are in plain words, for a marketer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from outreach.delivery.windows import next_open
@@ -15,8 +16,12 @@ from outreach.delivery.windows import next_open
 # How soon to look again at a letter whose relationship has to be looked up first.
 LOOK_UP_SOON = timedelta(seconds=30)
 PAUSED_FOR_NOW = timedelta(minutes=1)
+NOT_HEARD_FOR_NOW = timedelta(seconds=30)
 # How soon to look whether the monthly cap was raised meanwhile.
 CAPPED_FOR_NOW = timedelta(minutes=10)
+NOT_HEARD = (
+    "We cannot hear replies just now. Letters wait until we can: somebody might be saying stop."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,6 @@ class Facts:
     customer: str
     approved: bool
     guidance_stops: str  # why, where the policy changed since the approval; else empty
-    account_paused: str
     suppressed: str
     has_permission: bool
     require_permission: bool
@@ -47,9 +51,17 @@ class Facts:
     opens: time
     closes: time
     zone: ZoneInfo
+    zone_known: bool = True
+    quiet_weekdays: Collection[int] = ()
+    quiet_dates: Collection[date] = ()
     merged: bool = False  # the row was merged into another one of the same person
-    cap_reached: str = ""  # the X app's monthly cap, in words
-    month_ends: datetime | None = None  # and until when it counts
+    answer: bool = False  # they wrote to us lately: no mutual follow, no cap, no send window
+    # What holds the whole account, each in words; empty where nothing does.
+    paused: str = ""
+    campaign_paused: str = ""
+    heard: bool = True
+    cap_reached: str = ""
+    month_ends: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,15 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing leaves from the whole account yet."""
+
+    code: str
+    reason: str
+    look_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Not until a person does something about `reason`."""
 
@@ -74,12 +95,12 @@ class Block:
     reason: str
 
 
-Verdict = Go | Wait | Block
+Verdict = Go | Wait | Hold | Block
 
 
 def judge(facts: Facts) -> Verdict:
     """Ask every gate, blocking ones first; the first that is closed answers."""
-    for gate in (_must_never, _too_late, _must_be_mended, _not_yet):
+    for gate in (_must_never, _too_late, _must_be_mended, _on_hold, _unknown, _not_yet):
         verdict = gate(facts)
         if verdict is not None:
             return verdict
@@ -114,73 +135,95 @@ def _too_late(facts: Facts) -> Verdict | None:
     return None
 
 
+def _on_hold(facts: Facts) -> Verdict | None:
+    """What keeps everything of the account here."""
+    if facts.paused:
+        return Hold("paused", facts.paused, facts.now + PAUSED_FOR_NOW)
+    if facts.cap_reached:
+        again = facts.now + CAPPED_FOR_NOW
+        return Hold("monthly_cap", facts.cap_reached, min(again, facts.month_ends or again))
+    if not facts.heard:
+        return Hold("not_heard", NOT_HEARD, facts.now + NOT_HEARD_FOR_NOW)
+    if facts.campaign_paused:
+        return Wait("campaign_paused", facts.campaign_paused, facts.now + PAUSED_FOR_NOW)
+    return None
+
+
 def _must_be_mended(facts: Facts) -> Verdict | None:
     """What X says about the two of them, as far as that is known freshly enough."""
     who = facts.customer
-    known = facts.relationship_known and facts.checked_at is not None
-    stale = not known or facts.checked_at is None or facts.checked_at + facts.fresh_for <= facts.now
-    if stale and (facts.account_paused or facts.cap_reached):
-        return None  # X is not asked meanwhile: the pause or the cap is what to name
-    if stale:
-        return Wait(
-            "relationship_unknown",
-            f"We are asking X whether {who} still follows you.",
-            facts.now + LOOK_UP_SOON,
-        )
+    if _stale(facts):
+        return None
     if not facts.reachable:
         return Block("gone", f"X knows no such account as {who}'s any more.")
-    if not facts.followed_by:
+    if not facts.followed_by and not facts.answer:
         return Block("not_followed", f"{who} does not follow you.")
-    if not facts.following:
+    if not facts.following and not facts.answer:
         return Block("not_following", f"You do not follow {who}. Follow back at X first.")
     if not facts.accepts_dms:
         return Block("no_dms", f"{who} does not take messages from you.")
     return None
 
 
+def _unknown(facts: Facts) -> Verdict | None:
+    if not _stale(facts) or facts.answer:
+        return None  # to answer somebody, whether they follow does not matter
+    reason = f"We are asking X whether {facts.customer} still follows you."
+    return Wait("relationship_unknown", reason, facts.now + LOOK_UP_SOON)
+
+
+def _stale(facts: Facts) -> bool:
+    return (
+        not facts.relationship_known
+        or facts.checked_at is None
+        or facts.checked_at + facts.fresh_for <= facts.now
+    )
+
+
 def _not_yet(facts: Facts) -> Verdict | None:
-    """What time or we ourselves lift; the longest wait is the one to name."""
-    waits: list[Wait] = []
-    who = facts.customer
-    if facts.account_paused:
-        waits.append(Wait("paused", facts.account_paused, facts.now + PAUSED_FOR_NOW))
-    if facts.cap_reached:
-        again = facts.now + CAPPED_FOR_NOW
-        look_at = min(again, facts.month_ends or again)
-        waits.append(Wait("monthly_cap", facts.cap_reached, look_at))
-    if facts.in_the_air:
-        waits.append(
-            Wait(
-                "one_at_a_time",
-                f"Another letter to {who} is being sent.",
-                facts.now + LOOK_UP_SOON,
-            )
-        )
-    if facts.cap_letters and len(facts.recent) + facts.unsettled >= facts.cap_letters:
-        # What is in the air may turn out not to have left, so it is looked at again soon.
-        free_at = facts.now + LOOK_UP_SOON
-        if len(facts.recent) >= facts.cap_letters:
-            free_at = sorted(facts.recent)[-facts.cap_letters] + facts.cap_for
-        if free_at > facts.now:
-            letters = "letter" if facts.cap_letters == 1 else "letters"
-            rule = f"{facts.cap_letters} {letters} in {facts.cap_for.days} days"
-            waits.append(
-                Wait(
-                    "frequency_cap",
-                    f"You wrote to {who} lately. The house rule is {rule}.",
-                    free_at,
-                )
-            )
-    opens_at = next_open(facts.now, facts.opens, facts.closes, facts.zone)
-    if opens_at > facts.now:
-        local = facts.now.astimezone(facts.zone)
-        place = facts.zone.key.rpartition("/")[2].replace("_", " ")
-        waits.append(
-            Wait(
-                "send_window",
-                f"It is {local:%H:%M} in {place}. Your hours for {who} are "
-                f"{facts.opens:%H:%M} to {facts.closes:%H:%M}.",
-                opens_at,
-            )
-        )
-    return max(waits, key=lambda wait: wait.look_at, default=None)
+    """What time lifts; the longest wait is the one to name."""
+    waits = [_one_at_a_time(facts)]
+    if not facts.answer:
+        waits += [_frequency_cap(facts), _send_window(facts)]
+    return max((wait for wait in waits if wait), key=lambda wait: wait.look_at, default=None)
+
+
+def _one_at_a_time(facts: Facts) -> Wait | None:
+    if not facts.in_the_air:
+        return None
+    reason = f"Another letter to {facts.customer} is being sent."
+    return Wait("one_at_a_time", reason, facts.now + LOOK_UP_SOON)
+
+
+def _frequency_cap(facts: Facts) -> Wait | None:
+    if not facts.cap_letters or len(facts.recent) + facts.unsettled < facts.cap_letters:
+        return None
+    # What is in the air may turn out not to have left, so it is looked at again soon.
+    free_at = facts.now + LOOK_UP_SOON
+    if len(facts.recent) >= facts.cap_letters:
+        free_at = sorted(facts.recent)[-facts.cap_letters] + facts.cap_for
+    if free_at <= facts.now:
+        return None
+    letters = "letter" if facts.cap_letters == 1 else "letters"
+    rule = f"{facts.cap_letters} {letters} in {facts.cap_for.days} days"
+    reason = f"You wrote to {facts.customer} lately. The house rule is {rule}."
+    return Wait("frequency_cap", reason, free_at)
+
+
+def _send_window(facts: Facts) -> Wait | None:
+    window = (facts.opens, facts.closes, facts.zone)
+    opens_at = next_open(facts.now, *window, facts.quiet_weekdays, facts.quiet_dates)
+    if opens_at <= facts.now:
+        return None
+    if next_open(facts.now, *window) <= facts.now:
+        reason = f"It is a quiet day of yours. The letter to {facts.customer} leaves after it."
+        return Wait("quiet_day", reason, opens_at)
+    local = facts.now.astimezone(facts.zone)
+    place = facts.zone.key.rpartition("/")[2].replace("_", " ")
+    if not facts.zone_known:
+        place += " (your time zone: theirs is not known)"
+    reason = (
+        f"It is {local:%H:%M} in {place}. Your hours for {facts.customer} are "
+        f"{facts.opens:%H:%M} to {facts.closes:%H:%M}."
+    )
+    return Wait("send_window", reason, opens_at)

@@ -27,10 +27,11 @@ _S = DeliveryState
 # The whole life of a delivery: from each state, where it may go. Drawn in docs/states.md. SENT is
 # reached from every state, because what X says it accepted was accepted.
 MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
-    _S.QUEUED: frozenset({_S.SENDING, _S.BLOCKED, _S.CANCELLED, _S.SENT}),
+    # To uncertain where X says after all that it took it, and does not name it.
+    _S.QUEUED: frozenset({_S.SENDING, _S.BLOCKED, _S.CANCELLED, _S.SENT, _S.UNCERTAIN}),
     _S.SENDING: frozenset({_S.SENT, _S.QUEUED, _S.BLOCKED, _S.FAILED, _S.UNCERTAIN}),
     _S.UNCERTAIN: frozenset({_S.SENT, _S.QUEUED, _S.BLOCKED, _S.FAILED}),
-    _S.BLOCKED: frozenset({_S.QUEUED, _S.CANCELLED, _S.SENT}),
+    _S.BLOCKED: frozenset({_S.QUEUED, _S.CANCELLED, _S.SENT, _S.UNCERTAIN}),
     _S.FAILED: frozenset({_S.CANCELLED, _S.SENT}),
     _S.CANCELLED: frozenset({_S.SENT}),
     # Only where a match by its text turns out to have been another letter's message.
@@ -154,7 +155,8 @@ class Delivery(WorkspaceRow):
             ),
             models.UniqueConstraint(
                 fields=["revision"],
-                condition=Q(state__in=[_S.QUEUED, _S.SENDING, _S.SENT, _S.BLOCKED, _S.UNCERTAIN]),
+                # Not SENT: what X accepted is recorded, whatever else is under way.
+                condition=Q(state__in=[_S.QUEUED, _S.SENDING, _S.BLOCKED, _S.UNCERTAIN]),
                 name="one_live_delivery_a_revision",
             ),
         ]
@@ -223,6 +225,7 @@ class Attempt(models.Model):
     absent_reads = models.PositiveSmallIntegerField(
         db_default=0, help_text="in a row: how often it was looked for and was not there"
     )
+    looked_at = models.DateTimeField(null=True, help_text="when the last of those looks began")
 
     class Meta:
         constraints = [
@@ -341,7 +344,7 @@ class AccountPace(models.Model):
     closed_until = models.DateTimeField(null=True)
     closed_reason = models.CharField(max_length=200, blank=True, db_default="")
     narrowed = models.JSONField(
-        db_default=Value([], models.JSONField()),
+        db_default=Value({}, models.JSONField()),
         help_text="limits that X reported to be narrower than our ledger has them",
     )
     held_code = models.CharField(max_length=32, blank=True, db_default="")
@@ -383,7 +386,7 @@ class AppPace(models.Model):
     )
     closed_until = models.DateTimeField(null=True)
     closed_reason = models.CharField(max_length=200, blank=True, db_default="")
-    narrowed = models.JSONField(db_default=Value([], models.JSONField()))
+    narrowed = models.JSONField(db_default=Value({}, models.JSONField()))
 
     def __str__(self) -> str:
         return f"pace of app {self.app_id}"

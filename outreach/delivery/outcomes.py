@@ -6,27 +6,43 @@ the claim's own token, so that a worker which woke up late cannot undo what happ
 
 from __future__ import annotations
 
+import logging
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
+from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Greatest
 
 from outreach.audit.actions import record
 from outreach.customers.finding.actions import written_step
-from outreach.delivery.claim import Claimed, longest_call
+from outreach.delivery import narrowing
+from outreach.delivery.arrival import arrived, lock
+from outreach.delivery.claim import (
+    Answer,
+    Busy,
+    Claimed,
+    NothingDue,
+    claim_next,
+    lock_pace,
+    longest_call,
+)
 from outreach.delivery.models import (
     MOVES,
     AccountPace,
     AppPace,
     Attempt,
-    Delivery,
     DeliveryState,
     Outcome,
 )
+from outreach.delivery.settling import match
+from outreach.delivery.statements import one, run
 from outreach.ground.clock import now as clock_now
-from outreach.ground.writes import engine_action, outside_transactions
+from outreach.ground.writes import engine_action, outside_transactions, step
 from outreach.x import actions as x_actions
 from outreach.x.client import SentDM
 from outreach.x.errors import (
@@ -43,9 +59,13 @@ from outreach.x.errors import (
 from outreach.x.models import PausedBy, XAccount
 from outreach.x.refreshing import refresh
 
+log = logging.getLogger("outreach.delivery")
+
 FIRST_RETRY = timedelta(seconds=15)
 LONGEST_RETRY = timedelta(hours=1)
 UNPAID_PAUSE = timedelta(hours=1)
+# So many letters in a row refused as spam or automated pause the account.
+REFUSALS_IN_A_ROW = 3
 
 NEVER = {
     NeverReason.NO_DMS: (DeliveryState.BLOCKED, "X says this person takes no messages from you."),
@@ -63,8 +83,74 @@ NEVER = {
 }
 RENEWING = "X asked for a newer token; the connection is being renewed."
 LOCKED = "X locked this account. Unlock it at X, then resume."
+REFUSED = "X refused three letters in a row as spam or automated. Look at them before you resume."
 UNPAID = "X wants its credits topped up before it takes more letters."
 UNSURE = "X took the call and did not answer clearly: the letter may or may not have arrived."
+UNNAMED = "X took the letter and did not name it, so whether it arrived is looked for."
+DUPLICATE = "X says that it has these words already: the attempt before may have arrived after all."
+
+# How an attempt is known to have arrived by X's own answer to it.
+OWN_ANSWER = "accepted"
+# Of attempts that X certainly took, or says it has: not being there proves nothing.
+UNNAMED_KIND = "accepted_without_id"
+DUPLICATE_KIND = "duplicate_refused"
+NEVER_ABSENT = frozenset({UNNAMED_KIND, DUPLICATE_KIND})
+
+HOLDER = """
+    /* outcome: who has the message's id */
+    SELECT id, kind FROM delivery_attempt
+    WHERE dm_event_id = %(dm)s AND id <> %(attempt)s
+"""
+LOSE = """
+    /* outcome: its message was another letter's */
+    UPDATE delivery_attempt SET dm_event_id = NULL, outcome = %(outcome)s,
+        settle_at = CASE WHEN %(outcome)s = 'uncertain' THEN %(settle_at)s::timestamptz END
+    WHERE id = %(attempt)s
+"""
+UNPROVEN = """
+    /* outcome: nobody knows of the letter any more */
+    UPDATE delivery_delivery SET state = %(state)s, changed_at = %(now)s,
+        dm_event_id = NULL, contradiction = %(contradiction)s,
+        reason_code = %(code)s, reason = %(reason)s
+    WHERE id = %(delivery)s
+"""
+UNPROVEN_WORDS = (
+    "The message that X showed for it turned out to be another letter with the same words."
+)
+IN_THE_AIR = """
+    /* outcome: is another letter to them in the air */
+    SELECT EXISTS (SELECT FROM delivery_delivery other
+            WHERE other.x_account_id = %(account)s AND other.recipient_x_user_id = %(recipient)s
+            AND other.state IN ('sending', 'uncertain') AND other.id <> %(delivery)s) AS letter,
+        EXISTS (SELECT FROM delivery_attempt other
+            WHERE other.delivery_id = %(delivery)s AND other.id <> %(attempt)s
+            AND other.outcome IN ('posting', 'uncertain')) AS attempt
+"""
+COMPLETE = """
+    /* outcome: complete the attempt */
+    UPDATE delivery_attempt SET outcome = %(outcome)s, kind = %(kind)s,
+        ended_at = coalesce(ended_at, %(now)s),
+        counts_until = CASE WHEN %(dead)s THEN counts_until ELSE %(now)s END,
+        request_id = %(request)s, status = %(status)s, settle_at = %(settle_at)s::timestamptz
+    WHERE id = %(attempt)s
+"""
+MOVE = """
+    /* outcome: move the letter */
+    UPDATE delivery_delivery SET state = %(state)s, reason_code = %(code)s, reason = %(reason)s,
+        look_at = least(coalesce(%(look_at)s::timestamptz, look_at), leave_by),
+        changed_at = %(now)s
+    WHERE id = %(delivery)s AND claim_token = %(token)s AND state = ANY(%(states)s)
+"""
+ABSENT_BEFORE = """
+    /* outcome: was an attempt before judged absent */
+    UPDATE delivery_attempt SET outcome = 'uncertain', kind = %(kind)s,
+        settle_at = %(settle_at)s::timestamptz, absent_reads = 0
+    WHERE id = (
+        SELECT id FROM delivery_attempt WHERE delivery_id = %(delivery)s AND outcome = 'absent'
+        ORDER BY started_at DESC LIMIT 1
+    )
+"""
+TRIES = "/* outcome: how often it was tried */ SELECT count(*) AS n FROM delivery_attempt WHERE delivery_id = %(delivery)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,51 +170,29 @@ def record_sent(claimed: Claimed, sent: SentDM) -> None:
 
     A 201 without a readable id leaves the letter unsure: X has it, and we cannot name it.
     """
-    # X has it, whatever else is known; the customer is locked before the delivery, as everywhere.
-    written_step(claimed.account.workspace_id, claimed.customer_id, clock_now())
-    delivery = Delivery.everywhere.select_for_update(no_key=True).get(pk=claimed.delivery_id)
-    attempt = Attempt.objects.select_for_update(no_key=True).get(pk=claimed.attempt_id)
-    now = clock_now()
-    if sent.dm_event_id is None:
-        unnamed = Next(DeliveryState.UNCERTAIN, Outcome.UNCERTAIN, "accepted_without_id", UNSURE)
-        _complete(attempt, Outcome.UNCERTAIN, "accepted_without_id", now, sent.request_id, 201)
-        _go(delivery, claimed, unnamed, now)
-        return
-    if attempt.dm_event_id == sent.dm_event_id:
-        return
-    if delivery.recipient_x_user_id is None:
-        # Erased while nobody knew: that it arrived is known now, its name at X is not kept.
-        sent = replace(sent, dm_event_id=None, request_id="")
-    attempt.dm_event_id = sent.dm_event_id
-    _complete(attempt, Outcome.SENT, "accepted", now, sent.request_id, 201)
-    was = delivery.state
-    if was == DeliveryState.SENT:
-        return
-    delivery.state, delivery.sent_at, delivery.changed_at = DeliveryState.SENT, now, now
-    delivery.dm_event_id = sent.dm_event_id
-    delivery.reason_code = delivery.reason = ""
-    delivery.save(
-        update_fields=["state", "sent_at", "changed_at", "dm_event_id", "reason_code", "reason"]
-    )
-    _say(delivery, "delivery.sent", {"was": was, "dm_event_id": str(sent.dm_event_id or "")})
+    _sent(claimed, sent)
+
+
+@engine_action
+def record_sent_and_claim(claimed: Claimed, sent: SentDM) -> Answer:
+    """The same, and the account's next claim, in one commit. The claim cannot undo the record."""
+    return _and_claim(claimed, lambda: _sent(claimed, sent))
 
 
 @engine_action
 def record_not_sent(claimed: Claimed, error: XError) -> None:
     """Anything but a 201. Only the claim's own token may move the delivery."""
-    if isinstance(error, LimitedUntil | PaymentNeeded):
-        # What it closes is locked first, as everywhere: a claim locks the pace, then a delivery.
-        AccountPace.objects.select_for_update(no_key=True).get(pk=claimed.account.pk)
-    delivery = Delivery.everywhere.select_for_update(no_key=True).get(pk=claimed.delivery_id)
-    attempt = Attempt.objects.select_for_update(no_key=True).get(pk=claimed.attempt_id)
-    now = clock_now()
-    goes = _after(error, delivery, now)
-    if attempt.outcome == Outcome.POSTING or (
-        attempt.outcome == Outcome.UNCERTAIN and isinstance(error, NotSent)
+    # What may queue a letter again, or close a limit, locks the pace first, as everywhere.
+    AccountPace.objects.select_for_update(no_key=True).get(pk=claimed.x_account_id)
+    letter = lock(claimed.attempt_id)
+    goes = _after(error, letter)
+    if letter.outcome == Outcome.POSTING or (
+        letter.outcome == Outcome.UNCERTAIN and isinstance(error, NotSent)
     ):
-        _complete(attempt, goes.outcome, error.kind, now, error.request_id, error.status)
-    _go(delivery, claimed, goes, now)
-    _close_limits(claimed, error, now)
+        _complete(letter, goes.outcome, error.kind, error.request_id, error.status)
+    _go(letter, claimed, goes)
+    _close_limits(claimed, error, letter.now)
+    narrowing.note(claimed, error.limits, letter)
 
 
 @engine_action
@@ -137,18 +201,13 @@ def rescue(attempt_id: int) -> bool:
 
     Returns False where its worker was faster after all.
     """
-    found = Attempt.objects.select_related("delivery").get(pk=attempt_id)
-    delivery = Delivery.everywhere.select_for_update(no_key=True).get(pk=found.delivery_id)
-    attempt = Attempt.objects.select_for_update(no_key=True).get(pk=attempt_id)
-    if attempt.outcome != Outcome.POSTING or delivery.claim_token != attempt.claim_token:
+    letter = lock(attempt_id)
+    if letter.outcome != Outcome.POSTING or letter.claim_token != letter.token:
         return False
-    now = clock_now()
-    counts_until = attempt.counts_until
-    _complete(attempt, Outcome.UNCERTAIN, "worker_died", now, None, None)
-    Attempt.objects.filter(pk=attempt_id).update(counts_until=counts_until)
-    if delivery.state == DeliveryState.SENDING:
+    _complete(letter, Outcome.UNCERTAIN, "worker_died", None, None, dead=True)
+    if letter.state == DeliveryState.SENDING:
         unsure = Next(DeliveryState.UNCERTAIN, Outcome.UNCERTAIN, "worker_died", UNSURE)
-        _move(delivery, unsure, now)
+        move(letter, unsure)
     return True
 
 
@@ -166,17 +225,120 @@ def stop_for(error: XError, account: XAccount, *, generation: int | None) -> Non
         x_actions.pause_account_itself(account.pk, by=PausedBy.LOCKED, reason=LOCKED)
     elif isinstance(error, PaymentNeeded):
         _close(AppPace.objects.filter(pk=account.app_id), clock_now() + UNPAID_PAUSE, UNPAID)
+    elif _is_spam(error) and _refused_in_a_row(account.pk):
+        x_actions.pause_account_itself(account.pk, by=PausedBy.REFUSALS, reason=REFUSED)
 
 
-def _after(error: XError, delivery: Delivery, now: datetime) -> Next:
-    queued, not_sent = DeliveryState.QUEUED, Outcome.NOT_SENT
+def overdue(now: datetime) -> list[int]:
+    """Attempts whose worker must have died: past deadline, timeouts and a little slack."""
+    slack = longest_call() + timedelta(seconds=5)
+    return list(
+        Attempt.objects.filter(outcome=Outcome.POSTING, started_at__lt=now - slack)
+        .order_by("started_at")
+        .values_list("pk", flat=True)[:500]
+    )
+
+
+# --- a 201 ---------------------------------------------------------------------------------------
+
+
+@step
+def _sent(claimed: Claimed, sent: SentDM) -> None:
+    # X has it, whatever else is known; the customer is locked before the delivery, as everywhere.
+    written_step(claimed.workspace_id, claimed.customer_id, clock_now())
+    letter = lock(claimed.attempt_id)
+    if sent.dm_event_id is None:
+        _unnamed(letter, sent)
+        return
+    if letter.attempt_dm == sent.dm_event_id:
+        return
+    holder = one(HOLDER, dm=sent.dm_event_id, attempt=letter.attempt_id)
+    if holder is not None and holder.kind == OWN_ANSWER:
+        # X gave two answers one name; to whom it belongs is known, so this one has none.
+        _unnamed(letter, sent)
+        return
+    if holder is not None:
+        # One message belongs to one attempt; what becomes of that one is said below.
+        Attempt.objects.filter(pk=holder.id).update(dm_event_id=None)
+    request_id = sent.request_id or ""
+    arrived(letter, OWN_ANSWER, sent.dm_event_id, request_id=request_id, status=201)
+    if holder is not None:
+        _unproven(letter, holder, sent.dm_event_id)
+    if letter.attempt_dm is not None:
+        match(letter.attempt_dm)  # matched by its words, and not this letter's after all
+    narrowing.note(claimed, sent.limits, letter)
+
+
+def _unproven(letter: SimpleNamespace, holder: SimpleNamespace, dm_event_id: int) -> None:
+    """Another letter had been matched with this message by its words; so nobody knows of it now."""
+    loser = lock(holder.id)
+    air = _air(loser)
+    no_proof = loser.state == DeliveryState.SENT and loser.letter_dm == dm_event_id
+    # Where it cannot be unsure, since another one is, it stays sent, and says so.
+    unsure = no_proof and not air.letter and not air.attempt
+    run(
+        LOSE,
+        attempt=loser.attempt_id,
+        outcome="uncertain" if unsure else "absent",
+        settle_at=letter.now + timedelta(seconds=settings.SETTLE_SECONDS),
+    )
+    if not no_proof:
+        return
+    run(
+        UNPROVEN,
+        delivery=loser.id,
+        state="uncertain" if unsure else "sent",
+        code="unproven" if unsure else "",
+        reason=UNSURE if unsure else "",
+        contradiction=UNPROVEN_WORDS,
+        now=letter.now,
+    )
+    if unsure:
+        _say(loser, "delivery.uncertain", {"was": "sent", "code": "unproven"})
+
+
+def _air(letter: SimpleNamespace) -> SimpleNamespace:
+    """Whether another letter to them, or another attempt at this one, is open."""
+    found = one(
+        IN_THE_AIR,
+        account=letter.x_account_id,
+        recipient=letter.recipient_x_user_id,
+        delivery=letter.id,
+        attempt=letter.attempt_id,
+    )
+    assert found is not None
+    return found
+
+
+def _unnamed(letter: SimpleNamespace, sent: SentDM) -> None:
+    """X took it, and its id cannot be read. It is looked for, and never sent again by itself."""
+    if letter.attempt_dm is not None:
+        return  # X showed it in the meantime
+    air = _air(letter)
+    # One attempt a letter is open: with a newer one under way it stays as it was judged.
+    outcome = Outcome.ABSENT if air.attempt else Outcome.UNCERTAIN
+    _complete(letter, outcome, UNNAMED_KIND, sent.request_id, 201)
+    if air.attempt or letter.state not in ("sending", "queued", "blocked"):
+        return
+    state = DeliveryState.BLOCKED if air.letter else DeliveryState.UNCERTAIN
+    if letter.state == state:
+        return
+    goes = Next(state, Outcome.UNCERTAIN, UNNAMED_KIND, UNNAMED)
+    move(letter, goes, token=letter.claim_token)
+
+
+# --- anything else -------------------------------------------------------------------------------
+
+
+def _after(error: XError, letter: SimpleNamespace) -> Next:
+    queued, not_sent, now = DeliveryState.QUEUED, Outcome.NOT_SENT, letter.now
     if not isinstance(error, NotSent):
         return Next(DeliveryState.UNCERTAIN, Outcome.UNCERTAIN, error.kind, UNSURE)
     if isinstance(error, NeverWill):
         state, reason = NEVER[error.reason]
         return Next(state, not_sent, error.reason.value, reason)
-    tries = delivery.attempts.count()
-    again = now + _backoff(tries)
+    tries = one(TRIES, delivery=letter.id)
+    again = now + _backoff(tries.n if tries else 1)
     if isinstance(error, NotCalled):
         return Next(queued, Outcome.NOT_CALLED, error.kind, "X could not be reached.", again)
     if isinstance(error, LimitedUntil):
@@ -198,45 +360,80 @@ def _backoff(tries: int) -> timedelta:
     return FIRST_RETRY + (longest - FIRST_RETRY) * random.random()
 
 
-def _go(delivery: Delivery, claimed: Claimed, goes: Next, now: datetime) -> None:
+def _go(letter: SimpleNamespace, claimed: Claimed, goes: Next) -> None:
     """Move on only while this claim still holds the delivery."""
-    if delivery.claim_token != claimed.token:
-        return
+    if goes.code == NeverReason.DUPLICATE.value:
+        found = run(
+            ABSENT_BEFORE,
+            delivery=letter.id,
+            kind=DUPLICATE_KIND,
+            settle_at=letter.now + timedelta(seconds=settings.SETTLE_SECONDS),
+        )
+        if found:
+            goes = Next(DeliveryState.UNCERTAIN, Outcome.NOT_SENT, DUPLICATE_KIND, DUPLICATE)
     # A worker that was thought dead may still bring a certain answer to an unsure letter.
-    settles = delivery.state == DeliveryState.UNCERTAIN and goes.outcome != Outcome.UNCERTAIN
-    if delivery.state == DeliveryState.SENDING or settles:
-        _move(delivery, goes, now)
+    certain = goes.outcome != Outcome.UNCERTAIN and goes.state != DeliveryState.UNCERTAIN
+    states = ["sending", "uncertain"] if certain else ["sending"]
+    move(letter, goes, token=claimed.token, states=states)
 
 
-def _move(delivery: Delivery, goes: Next, now: datetime) -> None:
-    was = DeliveryState(delivery.state)
-    assert goes.state in MOVES[was], f"{was} to {goes.state}"
-    delivery.state, delivery.changed_at = goes.state, now
-    delivery.reason_code, delivery.reason = goes.code, goes.reason
-    if goes.look_at is not None:
-        delivery.look_at = min(goes.look_at, delivery.leave_by)
-    delivery.save(update_fields=["state", "changed_at", "reason_code", "reason", "look_at"])
-    _say(delivery, f"delivery.{goes.state.value}", {"was": was.value, "code": goes.code})
+@step
+def move(
+    letter: SimpleNamespace,
+    goes: Next,
+    *,
+    token: object = None,
+    states: list[str] | None = None,
+    actor_id: int | None = None,
+) -> None:
+    """Along the table of allowed moves, while the claim named by `token` holds the letter."""
+    was = DeliveryState(letter.state)
+    moved = run(
+        MOVE,
+        delivery=letter.id,
+        token=token or letter.token,
+        states=states or [was.value],
+        state=goes.state.value,
+        code=goes.code,
+        reason=goes.reason,
+        look_at=goes.look_at,
+        now=letter.now,
+    )
+    if moved:
+        assert goes.state in MOVES[was], f"{was} to {goes.state}"
+        details = {"was": was.value, "code": goes.code}
+        _say(letter, f"delivery.{goes.state.value}", details, actor_id)
 
 
 def _complete(
-    attempt: Attempt,
+    letter: SimpleNamespace,
     outcome: Outcome,
     kind: str,
-    now: datetime,
     request_id: str | None,
     status: int | None,
+    *,
+    dead: bool = False,
 ) -> None:
-    attempt.outcome, attempt.kind, attempt.ended_at = outcome, kind[:48], now
-    attempt.counts_until = now
-    attempt.request_id, attempt.status = request_id or "", status
-    attempt.save()
+    settle_at = None
+    if outcome == Outcome.UNCERTAIN:
+        settle_at = letter.started_at + longest_call() + timedelta(seconds=settings.SETTLE_SECONDS)
+    run(
+        COMPLETE,
+        attempt=letter.attempt_id,
+        outcome=outcome.value,
+        kind=kind[:48],
+        now=letter.now,
+        request=(request_id or "")[:100],
+        status=status,
+        settle_at=settle_at,
+        dead=dead,  # it may yet arrive, so it counts for as long as that
+    )
 
 
 def _close_limits(claimed: Claimed, error: XError, now: datetime) -> None:
     """A 429 closes the limit that it names until it opens; 402 closes the app."""
-    account = AccountPace.objects.filter(pk=claimed.account.pk)
-    app = AppPace.objects.filter(pk=claimed.account.app_id)
+    account = AccountPace.objects.filter(pk=claimed.x_account_id)
+    app = AppPace.objects.filter(pk=claimed.app_id)
     if isinstance(error, PaymentNeeded):
         _close(app, now + UNPAID_PAUSE, UNPAID)
     elif isinstance(error, LimitedUntil):
@@ -257,21 +454,41 @@ def _opens_at(error: LimitedUntil, now: datetime) -> datetime | None:
     return error.until if error.until and error.until > now else None
 
 
-def _say(delivery: Delivery, verb: str, details: dict[str, str]) -> None:
+def _is_spam(error: XError) -> bool:
+    return isinstance(error, NeverWill) and error.reason == NeverReason.SPAM
+
+
+def _refused_in_a_row(x_account_id: int) -> bool:
+    last = Attempt.objects.filter(
+        x_account_id=x_account_id, outcome__in=[Outcome.SENT, Outcome.NOT_SENT]
+    ).order_by("-counts_until")
+    kinds = list(last.values_list("kind", flat=True)[:REFUSALS_IN_A_ROW])
+    return kinds == [NeverReason.SPAM.value] * REFUSALS_IN_A_ROW
+
+
+@step
+def _and_claim(claimed: Claimed, outcome: Callable[[], None]) -> Answer:
+    pace = lock_pace(claimed.x_account_id)
+    outcome()
+    if pace is None:
+        return Busy()
+    try:
+        with transaction.atomic():
+            return claim_next(claimed.x_account_id, pace, holding=True)
+    except Exception as error:
+        # The record stands; the loop claims anew, and there whatever it is shows itself.
+        log.warning("the claim behind delivery %s: %s", claimed.delivery_id, type(error).__name__)
+        return NothingDue(clock_now())
+
+
+def _say(
+    letter: SimpleNamespace, verb: str, details: dict[str, str], actor_id: int | None = None
+) -> None:
     record(
         verb,
         target_kind="delivery",
-        target_id=delivery.pk,
-        workspace_id=delivery.workspace_id,
+        target_id=letter.id,
+        workspace_id=letter.workspace_id,
+        actor_id=actor_id,
         details=details,
-    )
-
-
-def overdue(now: datetime) -> list[int]:
-    """Attempts whose worker must have died: past deadline, timeouts and a little slack."""
-    slack = longest_call() + timedelta(seconds=5)
-    return list(
-        Attempt.objects.filter(outcome=Outcome.POSTING, started_at__lt=now - slack)
-        .order_by("started_at")
-        .values_list("pk", flat=True)[:500]
     )

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from accounts.access import Member
 from outreach.customers.hooks import Happened
-from outreach.delivery.claim import allowed_at
+from outreach.delivery.facts import allowed_at
 from outreach.delivery.models import (
     IN_THE_AIR,
     Attempt,
@@ -271,7 +271,7 @@ def _queued(delivery: Delivery, moment: datetime) -> Step:
 
 def _due(delivery: Delivery, moment: datetime) -> Step:
     """Due, and held by nothing but perhaps the limits."""
-    free_at = allowed_at(delivery.x_account, moment)
+    free_at = allowed_at(delivery.x_account_id)
     if free_at > moment:
         account = f"@{delivery.x_account.handle}"
         said = f"{account} has sent as much as X allows just now; the next one may leave then."

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from celery import shared_task
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Min
 from kombu.exceptions import OperationalError
 
-from outreach.delivery import outcomes, sender
-from outreach.delivery.models import Delivery, DeliveryState
+from outreach.delivery import outcomes, reconcile, sender
+from outreach.delivery.statements import rows
 from outreach.ground.clock import now
 
 log = logging.getLogger("outreach.delivery")
+
+# So many accounts a tick; the next one takes the rest.
+MOST_ACCOUNTS = 1000
+SOON = """
+    /* tick: which accounts are to be looked at */
+    SELECT x_account_id, look_at FROM delivery_accountpace
+    WHERE look_at <= outreach_now() + %(ahead)s ORDER BY look_at LIMIT %(most)s
+"""
 
 
 @shared_task
@@ -39,28 +47,36 @@ def _first_to_ask(x_account_id: int, moment: datetime, seconds: float) -> bool:
 
 
 @shared_task
+def settle(attempt_id: int) -> None:
+    """Look for one unsure letter at X."""
+    reconcile.reconcile(attempt_id)
+
+
+@shared_task
 def tick() -> None:
-    """Find due work that no wake-up announced, and attempts whose worker died."""
+    """Find due work that no wake-up announced, attempts whose worker died, and what is unsure."""
     moment = now()
     for attempt_id in outcomes.overdue(moment):
         if outcomes.rescue(attempt_id):
             log.warning("attempt %s was never completed: its letter is unsure", attempt_id)
-    due = (
-        Delivery.everywhere.filter(state=DeliveryState.QUEUED, look_at__lte=moment)
-        .values("x_account_id")
-        .annotate(first=Min("look_at"))
-        .order_by("first")
-        .values_list("x_account_id", flat=True)
-    )
-    for x_account_id in due:
-        wake(x_account_id, 0)
+    for pace in rows(SOON, ahead=timedelta(seconds=settings.TICK_SECONDS), most=MOST_ACCOUNTS):
+        seconds = max(0.0, (pace.look_at - moment).total_seconds())
+        # Due already: whoever was woken for it before did not come, or is not done yet.
+        if _first_to_ask(pace.x_account_id, pace.look_at, seconds):
+            wake(pace.x_account_id, seconds)
+    for attempt_id in reconcile.due():
+        _ask(settle, attempt_id, 0)
     # Where `manage.py doctor` reads that somebody ticks.
     cache.set(settings.HEARTBEAT, moment.timestamp(), timeout=None)
 
 
 def wake(x_account_id: int, seconds: float) -> None:
     """Ask a worker to look at an account, in at most a minute. A broker that is down is no loss."""
+    _ask(send_due, x_account_id, seconds)
+
+
+def _ask(task: Any, pk: int, seconds: float) -> None:
     try:
-        send_due.apply_async((x_account_id,), countdown=seconds, expires=seconds + 60, retry=False)
+        task.apply_async((pk,), countdown=seconds, expires=seconds + 60, retry=False)
     except OperationalError as error:
-        log.warning("no wake-up for account %s, the tick will find it: %s", x_account_id, error)
+        log.warning("no wake-up for %s of %s, the tick will find it: %s", task.name, pk, error)

@@ -15,7 +15,7 @@ from accounts.models import Workspace
 from outreach.audit.actions import record
 from outreach.ground.clock import now
 from outreach.ground.writes import engine_action, step
-from outreach.x.hooks import app_chosen
+from outreach.x.hooks import app_chosen, goes_on
 from outreach.x.models import (
     MENDED_BY_CONNECTING,
     AccountState,
@@ -253,6 +253,7 @@ def _let_go_on(account: XAccount) -> None:
     account.state, account.paused_by = AccountState.CONNECTED, PausedBy.NOBODY
     account.paused_reason = ""
     account.save(update_fields=["state", "paused_by", "paused_reason"])
+    goes_on(account.pk)
 
 
 def _said(account: XAccount, verb: str, actor_id: int | None, details: dict[str, str]) -> None:

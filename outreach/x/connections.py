@@ -12,7 +12,7 @@ from accounts.access import Act, Member, action
 from outreach.audit.actions import record
 from outreach.ground.clock import now
 from outreach.x.actions import Pair, add_account, installation_app, replace_token
-from outreach.x.hooks import app_chosen
+from outreach.x.hooks import app_chosen, goes_on
 from outreach.x.models import (
     MENDED_BY_CONNECTING,
     AccountState,
@@ -126,6 +126,7 @@ def connect_account(
         account.paused_reason = ""
     account.save()
     app_chosen(app.pk)
+    goes_on(account.pk)
     replace_token(account, pair=pair, actor_id=member.user_id)
     return account
 

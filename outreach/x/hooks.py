@@ -17,6 +17,9 @@ spent_on_letters: Hook[[int, datetime, datetime], dict[int, Decimal]] = Hook("x.
 # needs a row for it.
 app_chosen: Hook[[int], None] = Hook("x.app_chosen")
 
+# An account may send again: (X account id). Its letters are looked at.
+goes_on: Hook[[int], None] = Hook("x.goes_on")
+
 # Kind of event → who asked for it, in the order of asking. Filled when Django starts.
 Handler = Callable[[ActivityEvent], None]
 handlers: dict[str, list[Handler]] = {}

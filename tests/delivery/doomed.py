@@ -28,8 +28,8 @@ STEPS = {
     "about to write": ("outreach.x.transport", "Exchange.begin_writing", "after"),
     "written": ("outreach.x.transport", "_Watched._write", "after"),
     "answered": ("outreach.x.client", "XClient.send_dm", "after"),
-    "outcome not committed": ("outreach.delivery.outcomes", "_complete", "after"),
-    "recorded": ("outreach.delivery.outcomes", "record_sent", "after"),
+    "outcome not committed": ("outreach.delivery.outcomes", "arrived", "after"),
+    "recorded": ("outreach.delivery.outcomes", "record_sent_and_claim", "after"),
 }
 
 

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from outreach.customers import actions as customers
 from outreach.customers.models import Customer, Suppression
 from outreach.delivery import actions, claim, outcomes
-from outreach.delivery.claim import Busy, Claimed, Closed, Held, NothingDue
+from outreach.delivery.claim import Busy, Claimed, Closed, Held, NothingDue, OnHold
 from outreach.delivery.gates import Block, Wait
 from outreach.delivery.models import AppPace, Attempt, Delivery, SendingPolicy
 from outreach.drafts import actions as drafts
@@ -463,7 +463,7 @@ def test_a_pause_that_came_while_a_claim_waited_holds_the_letter(real_house):
             wait_until(somebody_waits_for_a_lock)
             start(x_actions.pause_account, real_house.manager, real_house.account.pk).result()
         held = claiming.result()
-    assert (type(held), held.verdict.code) == (Held, "paused")
+    assert (type(held), held.verdict.code) == (OnHold, "paused")
 
 
 def test_a_limit_that_closes_while_a_claim_runs_ends_in_no_deadlock(real_house, monkeypatch):
@@ -473,7 +473,7 @@ def test_a_limit_that_closes_while_a_claim_runs_ends_in_no_deadlock(real_house, 
     assert outcomes.rescue(late.attempt_id)
     Attempt.objects.update(outcome="not_sent")
     Delivery.everywhere.update(state="queued")
-    halt = halt_before(monkeypatch, Customer.everywhere, "select_for_update")
+    halt = halt_before(monkeypatch, claim, "_lock")
     with threads(2) as start:
         claiming = start(claim.claim, real_house.account.pk)  # holds the account's pace
         halt.wait()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outreach.delivery.gates import Block, Facts, Go, Wait, judge
+from outreach.delivery.gates import NOT_HEARD, Block, Facts, Go, Hold, Wait, judge
 
 NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -20,7 +20,7 @@ OPEN = Facts(
     customer="Maria",
     approved=True,
     guidance_stops="",
-    account_paused="",
+    paused="",
     suppressed="",
     has_permission=True,
     require_permission=True,
@@ -102,7 +102,6 @@ def test_what_a_person_must_lift_blocks(facts, code, reason):
             "We are asking X whether Maria still follows you.",
             timedelta(seconds=30),
         ),
-        ({"account_paused": "Paused by Ruth."}, "paused", "Paused by Ruth.", timedelta(minutes=1)),
         (
             {"in_the_air": True},
             "one_at_a_time",
@@ -145,7 +144,7 @@ def test_what_time_or_we_lift_waits(facts, code, reason, after):
 
 
 def test_the_longest_wait_is_the_one_that_is_named():
-    facts = replace(OPEN, account_paused="Paused by Ruth.", recent=(NOW - DAY,))
+    facts = replace(OPEN, in_the_air=True, recent=(NOW - DAY,))
     assert judge(facts) == Wait(
         "frequency_cap",
         "You wrote to Maria lately. The house rule is 1 letter in 7 days.",
@@ -153,9 +152,71 @@ def test_the_longest_wait_is_the_one_that_is_named():
     )
 
 
-def test_a_paused_account_says_so_rather_than_that_x_is_being_asked():
-    facts = replace(OPEN, account_paused="Paused by Ruth.", checked_at=None)
-    assert judge(facts) == Wait("paused", "Paused by Ruth.", NOW + timedelta(minutes=1))
+@pytest.mark.parametrize(
+    ("facts", "code", "reason", "after"),
+    [
+        ({"paused": "Paused by Ruth."}, "paused", "Paused by Ruth.", timedelta(minutes=1)),
+        ({"heard": False}, "not_heard", NOT_HEARD, timedelta(seconds=30)),
+        ({"cap_reached": "Spent."}, "monthly_cap", "Spent.", timedelta(minutes=10)),
+    ],
+)
+def test_what_keeps_everything_here_holds_the_whole_account(facts, code, reason, after):
+    facts = replace(OPEN, **facts)
+    assert judge(facts) == Hold(code, reason, facts.now + after)
+    # whatever else X would have to be asked, or the letter would wait for
+    assert judge(replace(facts, checked_at=None)).code == code
+    assert judge(replace(facts, recent=(NOW - DAY,))).code == code
+    # and what a person must lift is said first
+    assert judge(replace(facts, approved=False)).code == "not_approved"
+
+
+def test_a_paused_campaign_keeps_only_its_own_letters():
+    facts = replace(OPEN, campaign_paused="Paused by Ruth.")
+    assert judge(facts) == Wait("campaign_paused", "Paused by Ruth.", NOW + timedelta(minutes=1))
+
+
+def test_nobody_is_written_to_on_a_quiet_day():
+    facts = replace(OPEN, quiet_weekdays=[NOW.weekday()])
+    verdict = judge(facts)
+    assert isinstance(verdict, Wait)
+    assert verdict.code == "quiet_day"
+    assert verdict.look_at > NOW + HOUR
+    assert judge(replace(OPEN, quiet_dates=[NOW.date()])) == verdict
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"following": False, "followed_by": False},
+        {"checked_at": None, "relationship_known": False},
+        {"recent": (NOW - DAY,)},
+        {"zone": ZoneInfo("America/New_York"), "now": NOW - HOUR},
+        {"quiet_weekdays": [NOW.weekday()]},
+    ],
+)
+def test_an_answer_needs_no_mutual_follow_and_ignores_cap_and_window(facts):
+    assert judge(replace(OPEN, **facts)) != Go()
+    assert judge(replace(OPEN, answer=True, **facts)) == Go()
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"accepts_dms": False},
+        {"suppressed": "Said stop."},
+        {"has_permission": False},
+        {"in_the_air": True},
+        {"heard": False},
+        {"leave_by": NOW},
+    ],
+)
+def test_an_answer_passes_all_other_gates(facts):
+    assert judge(replace(OPEN, answer=True, **facts)) != Go()
+
+
+def test_a_zone_that_is_not_known_is_said_to_be_ours():
+    zone = {"zone": ZoneInfo("America/New_York"), "zone_known": False, "now": NOW - HOUR}
+    assert "your time zone: theirs is not known" in judge(replace(OPEN, **zone)).reason
 
 
 def test_a_workspace_may_do_without_permissions():
@@ -175,7 +236,7 @@ facts_of_any_kind = st.builds(
     customer=st.just("Maria"),
     approved=yes,
     guidance_stops=st.sampled_from(["", "", "", "“Fox” is a phrase that this workspace avoids."]),
-    account_paused=st.sampled_from(["", "", "", "Paused by Ruth."]),
+    paused=st.sampled_from(["", "", "", "Paused by Ruth."]),
     suppressed=st.sampled_from(["", "", "", "They wrote 'stop'."]),
     has_permission=yes,
     require_permission=st.booleans(),
@@ -218,7 +279,7 @@ def may_go(facts: Facts) -> bool:
         and facts.following
         and facts.followed_by
         and facts.accepts_dms
-        and not facts.account_paused
+        and not facts.paused
         and not facts.in_the_air
         and (facts.cap_letters == 0 or lately + facts.unsettled < facts.cap_letters)
         and inside
@@ -244,7 +305,7 @@ def test_it_goes_only_and_always_when_promise_5_lets_it(facts):
 @settings(deadline=None)
 def test_no_wait_hides_what_a_person_must_lift(facts):
     lasting = replace(
-        facts, account_paused="", in_the_air=False, recent=(), unsettled=0, opens=time(0),
+        facts, paused="", in_the_air=False, recent=(), unsettled=0, opens=time(0),
         closes=time(0), checked_at=NOW, relationship_known=True, fresh_for=DAY,
     )  # fmt: skip
     alone = judge(lasting)

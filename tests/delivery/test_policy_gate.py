@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from outreach.audit.models import AuditEvent
-from outreach.delivery import actions, claim
+from outreach.delivery import actions, claim, facts
 from outreach.delivery.claim import Claimed, Held
 from outreach.delivery.gates import Block
 from outreach.drafts import actions as drafts
@@ -28,7 +28,7 @@ def claim_for(house):
 def test_under_the_same_policy_nothing_is_read_again(house, monkeypatch):
     factories.policy(house, avoid=("blowout",))
     factories.delivery(house)
-    monkeypatch.setattr(claim, "read_again", None)
+    monkeypatch.setattr(facts, "read_again", None)
     monkeypatch.setattr(claim, "terms_of", None)
     assert isinstance(claim_for(house), Claimed)
 
@@ -140,5 +140,5 @@ def test_approved_under_the_newer_policy_it_is_not_read_again(house, monkeypatch
     revision = factories.submitted(house)
     factories.policy(house, avoid=("recipe",))
     factories.on_its_way(factories.decided(house, revision))
-    monkeypatch.setattr(claim, "read_again", None)
+    monkeypatch.setattr(facts, "read_again", None)
     assert isinstance(claim_for(house), Claimed)

@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
             model_name="accountpace",
             name="narrowed",
             field=models.JSONField(
-                db_default=models.Value([], models.JSONField()),
+                db_default=models.Value({}, models.JSONField()),
                 help_text="limits that X reported to be narrower than our ledger has them",
             ),
         ),
@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="apppace",
             name="narrowed",
-            field=models.JSONField(db_default=models.Value([], models.JSONField())),
+            field=models.JSONField(db_default=models.Value({}, models.JSONField())),
         ),
         migrations.AddField(
             model_name="attempt",
@@ -119,6 +119,11 @@ class Migration(migrations.Migration):
             field=models.PositiveSmallIntegerField(
                 db_default=0, help_text="in a row: how often it was looked for and was not there"
             ),
+        ),
+        migrations.AddField(
+            model_name="attempt",
+            name="looked_at",
+            field=models.DateTimeField(help_text="when the last of those looks began", null=True),
         ),
         migrations.AddField(
             model_name="attempt",

@@ -87,7 +87,7 @@ def test_a_claim_that_stands_at_its_first_lock_and_an_erasure_do_not_wait_for_ea
     house, delivery, monkeypatch
 ):
     """The claim has the account's pace row and its candidate; the erasure runs through."""
-    halt = halt_before(monkeypatch, claim, "_next_due")
+    halt = halt_before(monkeypatch, claim, "_lock")
     with threads(1) as start:
         claiming = start(claim.claim, house.account.pk)
         halt.wait()
