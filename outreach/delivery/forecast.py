@@ -21,6 +21,7 @@ from typing import Any
 from outreach.delivery.windows import Hours, Openings
 
 Windows = Sequence[tuple[int, int]]
+Narrowed = Sequence[tuple[int, datetime]]
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -66,14 +67,16 @@ class Letter:
 class Account:
     """An X account: its windows, when what counts in them ended, and what closes it.
 
-    `waits_since`: its ticket in the queue for the app's budget. `cut`: lanes in which more letters
-    are queued than are given, behind those.
+    `narrowed`: what X reported beyond that: so many more until then. `waits_since`: its ticket in the
+    queue for the app's budget. `cut`: lanes in which more letters are queued than are given, behind
+    those.
     """
 
     id: int
     windows: Windows = ()
     counted: Sequence[datetime] = ()
     closed_until: datetime | None = None
+    narrowed: Narrowed = ()
     held: str = ""
     last_lane: int = 0
     waits_since: datetime | None = None
@@ -87,6 +90,7 @@ class App:
     windows: Windows = ()
     counted: Sequence[datetime] = ()
     closed_until: datetime | None = None
+    narrowed: Narrowed = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +133,11 @@ def forecast(
 class _Budget:
     """Sliding windows over moments from which on an attempt counts for one window more."""
 
-    def __init__(
-        self, windows: Windows, counted: Sequence[datetime], closed: datetime | None
-    ) -> None:
-        self._windows = [(limit, timedelta(seconds=seconds)) for limit, seconds in windows]
-        self._counted = sorted(counted)
-        self._closed = closed or LONG_AGO
+    def __init__(self, of: Account | App) -> None:
+        self._windows = [(limit, timedelta(seconds=seconds)) for limit, seconds in of.windows]
+        self._counted = sorted(of.counted)
+        self._closed = of.closed_until or LONG_AGO
+        self._narrowed = list(of.narrowed)
 
     def free_at(self) -> datetime:
         """The first moment at which every window has room; it may be over."""
@@ -144,10 +147,14 @@ class _Budget:
                 return NEVER
             if len(self._counted) >= limit:
                 free = max(free, self._counted[-limit] + window)
+        for left, reset in self._narrowed:
+            if left <= 0:
+                free = max(free, reset)
         return free
 
     def add(self, ended: datetime) -> None:
         insort(self._counted, ended)
+        self._narrowed = [(left - 1, reset) for left, reset in self._narrowed if ended < reset]
 
 
 Entry = tuple[datetime, int, Letter]  # looked at when; its id; the letter
@@ -205,7 +212,7 @@ class _Play:
         takes: timedelta,
     ) -> None:
         self.now, self.takes = now, takes
-        self.app = _Budget(app.windows, app.counted, app.closed_until)
+        self.app = _Budget(app)
         self.shared = bool(app.windows)
         self.written = {person: sorted(moments) for person, moments in written.items()}
         self.openings: dict[Hours, Openings] = {}
@@ -220,9 +227,8 @@ class _Play:
         self.is_cut = any(queue.is_cut for queue in self.queues.values())
 
     def _queue(self, account: Account) -> _Queue:
-        budget = _Budget(account.windows, account.counted, account.closed_until)
         unseen = {} if account.held else dict.fromkeys(account.cut, 0)
-        return _Queue(account, budget, account.last_lane, self.now, unseen=unseen)
+        return _Queue(account, _Budget(account), account.last_lane, self.now, unseen=unseen)
 
     def _take_on(self, letter: Letter) -> None:
         queue = self.queues[letter.account]

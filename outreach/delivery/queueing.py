@@ -6,6 +6,7 @@ only the times count here; nothing of them is shown to anybody.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +17,9 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
-from django.db import connection
 
 from outreach.delivery.forecast import Account, App, Cap, Forecast, Letter, forecast
+from outreach.delivery.statements import rows as found_rows
 from outreach.delivery.windows import Hours
 from outreach.x.models import AccountState
 
@@ -49,7 +50,8 @@ _ACCOUNTS = """
         workspace.time_zone, policy.cap_letters, policy.cap_days, policy.window_opens,
         policy.window_closes, policy.quiet_weekdays, policy.quiet_dates, policy.answer_days,
         pace.last_lane, pace.closed_until, pace.held_code, pace.held_reason, pace.wants_since,
-        app_pace.closed_until AS app_closed_until, lanes.lanes
+        pace.narrowed, app_pace.closed_until AS app_closed_until,
+        app_pace.narrowed AS app_narrowed, lanes.lanes
     FROM clock CROSS JOIN x_xaccount account
     JOIN accounts_workspace workspace ON workspace.id = account.workspace_id
     JOIN delivery_sendingpolicy policy ON policy.workspace_id = account.workspace_id
@@ -143,6 +145,12 @@ class Queued:
     cut: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # lanes, by account
     counted: dict[int, list[datetime]] = field(default_factory=lambda: defaultdict(list))
     app_counted: dict[int, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    narrowed: dict[int, list[tuple[int, datetime]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    app_narrowed: dict[int, list[tuple[int, datetime]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     written: dict[tuple[int, int], list[datetime]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -158,7 +166,12 @@ class Queued:
                 self.now,
                 self.letters[app_id],
                 [self._account(each) for each in mine],
-                App(settings.X_APP_WINDOWS, self.app_counted[app_id], mine[0].app_closed_until),
+                App(
+                    settings.X_APP_WINDOWS,
+                    self.app_counted[app_id],
+                    mine[0].app_closed_until,
+                    self.app_narrowed[app_id],
+                ),
                 written=self.written,
                 takes=self.takes,
             )
@@ -170,6 +183,7 @@ class Queued:
             windows=settings.X_ACCOUNT_WINDOWS,
             counted=self.counted[row.id],
             closed_until=row.closed_until,
+            narrowed=self.narrowed[row.id],
             held=self.held.get(row.id, ""),
             last_lane=row.last_lane or 0,
             waits_since=row.wants_since,
@@ -190,7 +204,7 @@ def read(
     of these accounts' letters would leave. Five queries.
     """
     asked = sorted(set(x_account_ids))
-    accounts = _rows(
+    accounts = found_rows(
         _ACCOUNTS,
         accounts=asked,
         shared=bool(settings.X_APP_WINDOWS),
@@ -201,7 +215,7 @@ def read(
         raise LookupError("None of these accounts is there.")
     queued = Queued(accounts[0].now)
     _keep_accounts(queued, accounts)
-    pauses = _rows(_PAUSES, workspaces=[each.workspace_id for each in accounts])
+    pauses = found_rows(_PAUSES, workspaces=[each.workspace_id for each in accounts])
     _hold(queued, pauses, also_held)
     paused = {each.campaign_id: each.reason for each in pauses if each.campaign_id is not None}
     for row in _letters(queued, most):
@@ -245,7 +259,7 @@ def _letters(queued: Queued, most: int) -> list[SimpleNamespace]:
     for group in groups:
         lanes = [(each.id, lane) for each in group for lane in each.lanes[:LANES]]
         parts += [(pk, lane, max(1, share // len(lanes))) for pk, lane in lanes]
-    found = _rows(
+    found = found_rows(
         _LETTERS,
         accounts=[pk for pk, _, _ in parts],
         lanes=[lane for _, lane, _ in parts],
@@ -298,7 +312,7 @@ def _read_ledger(queued: Queued) -> None:
 
     account_most, account_seconds = bounds(settings.X_ACCOUNT_WINDOWS)
     app_most, app_seconds = bounds(settings.X_APP_WINDOWS)
-    rows = _rows(
+    rows = found_rows(
         _LEDGER,
         now=queued.now,
         accounts=list(queued.accounts),
@@ -316,14 +330,36 @@ def _read_ledger(queued: Queued) -> None:
         queued.counted[row.x_account_id].append(row.counts_until)
         if row.ended_at and queued.accounts[row.x_account_id].asked:
             took.append((row.ended_at, row.ended_at - row.started_at))
+    for account in queued.accounts.values():
+        mine = (row.started_at for row in rows if row.x_account_id == account.id)
+        queued.narrowed[account.id] = _narrowed(account.narrowed, mine, queued.now)
+        ours = (row.started_at for row in rows if row.app_id == account.app_id)
+        queued.app_narrowed[account.app_id] = _narrowed(account.app_narrowed, ours, queued.now)
     if took:
         queued.takes = median(sorted(each for _, each in sorted(took)[-TIMED:]))
+
+
+def _narrowed(
+    reports: str | None, started: Iterable[datetime], moment: datetime
+) -> list[tuple[int, datetime]]:
+    """As claim.py has it: so many more until then, by what X's headers said last."""
+    known = [
+        (
+            each["remaining"],
+            datetime.fromisoformat(each["since"]),
+            datetime.fromisoformat(each["reset"]),
+        )
+        for each in json.loads(reports or "{}").values()
+    ]
+    known = [each for each in known if each[2] > moment]
+    moments = list(started) if known else []
+    return [(left - sum(each > since for each in moments), reset) for left, since, reset in known]
 
 
 def _read_written(queued: Queued) -> None:
     letters = [each for mine in queued.letters.values() for each in mine if each.cap]
     people: list[Any] = sorted({each.person for each in letters if each.person is not None})
-    rows = _rows(
+    rows = found_rows(
         _WRITTEN,
         now=queued.now,
         workspaces=[workspace for workspace, _ in people],
@@ -336,10 +372,3 @@ def _read_written(queued: Queued) -> None:
 
 def _fields(extra: Wanted) -> dict[str, Any]:
     return {name: getattr(extra, name) for name in Wanted.__slots__ if name != "account"}
-
-
-def _rows(sql: str, **values: Any) -> list[SimpleNamespace]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        names = [column.name for column in cursor.description]
-        return [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]

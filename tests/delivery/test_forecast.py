@@ -107,6 +107,13 @@ def test_what_x_closed_opens_when_it_said():
     assert leaves(found) == {1: 30, 2: 30}
 
 
+def test_what_x_reported_to_be_left_is_all_there_is_until_its_reset():
+    account = Account(1, windows=[(9, 900)], narrowed=[(1, NOW + minutes(4))])
+    app = App(windows=[(9, 900)], narrowed=[(2, NOW + minutes(8))])
+    found = leaves(forecast(NOW, [letter(pk) for pk in (1, 2, 3)], [account], app))
+    assert found == {1: 0, 2: 4, 3: 8}
+
+
 def test_it_waits_for_their_hours_and_for_the_cap_and_says_which():
     night = Hours(time(22), time(23), UTC_ZONE, quiet_weekdays=frozenset({0}))
     cap = Cap(1, 7 * DAY)
