@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 
 from bench import (  # noqa: F401 - each registers its own figures
+    allowance,
+    claiming,
     composer,
     finding,
+    guarantees,
     guidance,
     importing,
+    lateness,
     sandbox_posts,
     syncing,
 )

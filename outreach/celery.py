@@ -12,7 +12,10 @@ app.autodiscover_tasks()
 # Rooms with rooms inside.
 app.autodiscover_tasks(
     [
-        f"outreach.customers.{part}"
-        for part in ("finding", "history", "imports", "invitations", "sync")
+        *(
+            f"outreach.customers.{part}"
+            for part in ("finding", "history", "imports", "invitations", "sync")
+        ),
+        "outreach.delivery.hearing",
     ]
 )

@@ -16,6 +16,7 @@ from typing import Any
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -150,6 +151,8 @@ X_PRICES: list[dict[str, Any]] = env.json(
 # forecasts of how long a sync takes. What X itself says when it is reached holds it up.
 X_PAGES_WINDOW: list[int] = env.json("X_PAGES_WINDOW", default=[300, 900])
 X_LOOK_UPS_WINDOW: list[int] = env.json("X_LOOK_UPS_WINDOW", default=[900, 900])
+# How many calls of GET /2/dm_events X answers an account in how many seconds.
+X_DM_READS_WINDOW: list[int] = env.json("X_DM_READS_WINDOW", default=[15, 900])
 # What an account is asked for at X's consent page. media.write, so that nobody must connect again
 # when attachments come.
 X_SCOPES = (
@@ -358,6 +361,12 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
 CELERY_TIMEZONE = "UTC"
+# Letters have a queue of their own, so that no import or sync is ever in their way. A worker that is
+# told no queue serves both.
+SEND_QUEUE = "send"
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_QUEUES = [Queue(CELERY_TASK_DEFAULT_QUEUE), Queue(SEND_QUEUE)]
+CELERY_TASK_ROUTES = {"outreach.delivery.tasks.*": {"queue": SEND_QUEUE}}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 TICK_SECONDS = env.float("TICK_SECONDS", default=2.0)
 # The cache key under which the tick leaves its time, in seconds of Unix time.
@@ -368,6 +377,8 @@ WARN_SECONDS = env.float("WARN_SECONDS", default=60.0)
 EVENT_SECONDS = env.float("EVENT_SECONDS", default=5.0)
 SUBSCRIBE_SECONDS = env.float("SUBSCRIBE_SECONDS", default=30.0)
 # Finds reading of histories that no wake-up announced, or whose worker died.
+# How often somebody looks whom nobody hears, to read their messages.
+HEAR_SECONDS = env.float("HEAR_SECONDS", default=60.0)
 HISTORY_SECONDS = env.float("HISTORY_SECONDS", default=5.0)
 COMPARE_SECONDS = env.float("COMPARE_SECONDS", default=600.0)
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
@@ -388,10 +399,12 @@ CELERY_BEAT_SCHEDULE = {
     "hand-on-events": _every(EVENT_SECONDS, "outreach.x.tasks.hand_on_waiting"),
     "subscribe-missing": _every(SUBSCRIBE_SECONDS, "outreach.x.tasks.subscribe_missing"),
     "compare-subscriptions": _every(COMPARE_SECONDS, "outreach.x.tasks.compare_subscriptions"),
+    "hear-by-reading": _every(HEAR_SECONDS, "outreach.delivery.hearing.tasks.tick"),
     "read-histories": _every(HISTORY_SECONDS, "outreach.customers.history.tasks.tick"),
     "go-on-with-imports": _every(IMPORT_SECONDS, "outreach.customers.imports.tasks.tick"),
     "take-up-sweeps": _every(SWEEP_SECONDS, "outreach.customers.finding.tasks.take_up_sweeps"),
     "find-syncs": _every(SYNC_SECONDS, "outreach.customers.sync.tasks.tick"),
+    "forget-heard-messages": _every(FORGET_SECONDS, "outreach.x.tasks.forget_messages"),
     "forget-mutuals": _every(FORGET_SECONDS, "outreach.customers.sync.tasks.forget"),
     "seal-audit-events": _every(SEAL_SECONDS, "outreach.audit.tasks.seal"),
 }

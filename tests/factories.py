@@ -14,7 +14,7 @@ from accounts import actions as people
 from accounts.access import Member, member_of
 from accounts.models import Role, User, Workspace
 from outreach.customers.models import Basis, Customer, Permission, Relationship
-from outreach.delivery.models import Delivery, SendingPolicy
+from outreach.delivery.models import AccountPace, Delivery, SendingPolicy
 from outreach.drafts import actions as drafts
 from outreach.drafts import policy_actions
 from outreach.drafts.models import Decision, Draft, GuidancePolicy, Review, Revision
@@ -77,9 +77,10 @@ def member(of: Workspace, role: Role, name: str = "") -> Member:
 
 
 def account(of: Workspace, *, token: str = "token", x_user_id: int | None = None) -> XAccount:
+    """A connected account that is heard, as far as a test may move the clock."""
     number = x_user_id or 1_000_000 + unique()
     with transaction.atomic():
-        return add_account(
+        made = add_account(
             of,
             x_user_id=number,
             handle=f"brand{number}",
@@ -87,6 +88,10 @@ def account(of: Workspace, *, token: str = "token", x_user_id: int | None = None
             pair=Pair(token, scopes=("dm.write",)),
             actor_id=None,
         )
+        AccountPace.objects.update_or_create(
+            x_account=made, defaults={"heard_dms_at": now() + timedelta(days=36_500)}
+        )
+        return made
 
 
 def house(*, token: str = "token", x_user_id: int | None = None, any_hour: bool = True) -> House:

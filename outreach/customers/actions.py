@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -159,21 +159,37 @@ def _suppress_handle(member: Member, customer: Customer, reason: str) -> None:
     _say(member, customer, "customer.suppressed", {"handle": customer.handle, "reason": reason})
 
 
-# The rows of whoever has an X user id, in the order of their ids.
-ONE_PERSON = """
+# The rows of whoever have these X user ids, all of those that were merged, in the order of their ids.
+THEIR_ROWS = """
     SELECT * FROM customers_customer
-    WHERE workspace_id = %(workspace)s AND id IN (
+    WHERE id IN (
         SELECT person.id
-        FROM customers_customer them
+        FROM unnest(%(workspaces)s::bigint[], %(x_user_ids)s::bigint[])
+            AS said (workspace_id, x_user_id)
+        JOIN customers_customer them
+            ON them.workspace_id = said.workspace_id AND them.x_user_id = said.x_user_id
         JOIN LATERAL (
             SELECT coalesce(them.merged_into_id, them.id) AS id
             UNION SELECT merged.id FROM customers_customer merged
             WHERE merged.merged_into_id = coalesce(them.merged_into_id, them.id)
         ) person ON true
-        WHERE them.workspace_id = %(workspace)s AND them.x_user_id = %(x_user_id)s
     )
     ORDER BY id FOR NO KEY UPDATE
 """
+
+
+@step
+def lock_people_step(people: Collection[tuple[int, int]]) -> list[Customer]:
+    """Lock all rows of these people, as (workspace id, X user id), in the order of their ids.
+
+    Whoever has to lock several people calls it first, so that nobody waits for one who waits for
+    them. One query.
+    """
+    values = {
+        "workspaces": [workspace_id for workspace_id, _ in people],
+        "x_user_ids": [x_user_id for _, x_user_id in people],
+    }
+    return list(Customer.everywhere.raw(THEIR_ROWS, values))
 
 
 @step
@@ -183,9 +199,7 @@ def suppress_step(workspace_id: int, x_user_id: int, reason: str, *, actor_id: i
     Whose row is one of several that were merged says it for all of them. Who was erased is not
     written down again: the hash that is left of them says as much.
     """
-    rows = list(
-        Customer.everywhere.raw(ONE_PERSON, {"workspace": workspace_id, "x_user_id": x_user_id})
-    )
+    rows = lock_people_step([(workspace_id, x_user_id)])
     customer = next((row for row in rows if row.x_user_id == x_user_id), None)
     if customer is None and erased_among(workspace_id, [x_user_id]):
         return

@@ -16,14 +16,16 @@ class CustomersConfig(AppConfig):
         from outreach.customers.models import ErasureKey
         from outreach.customers.sync import erasing as of_sync
         from outreach.x import rotating
-        from outreach.x.hooks import on_event
+        from outreach.x.hooks import on_event, on_store
+        from outreach.x.payloads import RECEIVED
 
         # First of all that hear of it: it locks the customer, as an erasure does first.
         for kind in telling.KINDS:
             on_event(kind, telling.heard_of_the_erased)
         for kind in (following.FOLLOW, following.UNFOLLOW):
             on_event(kind, following.heard_of_follow)
-        on_event(hearing.RECEIVED, hearing.heard_message)
+        on_store(RECEIVED, hearing.heard_stops)
+        on_event(RECEIVED, hearing.heard_message)
         for erase in (
             of_finding.erase_searches,
             of_imports.erase_files,

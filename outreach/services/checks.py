@@ -235,7 +235,7 @@ def worker() -> Found:
     from outreach.celery import app
 
     try:
-        answers = app.control.inspect(timeout=WORKER_SECONDS).ping()
+        answers = app.control.inspect(timeout=WORKER_SECONDS).active_queues()
     except (OperationalError, OSError):
         return unchecked("Redis does not answer")
     if not answers:
@@ -243,6 +243,13 @@ def worker() -> Found:
             f"no worker answered within {WORKER_SECONDS:.0f} seconds",
             "make run" if not settings.PRODUCTION else "start: celery -A outreach worker",
         )
+    served = {queue["name"] for queues in answers.values() for queue in queues}
+    for name in (settings.CELERY_TASK_DEFAULT_QUEUE, settings.SEND_QUEUE):
+        if name not in served:
+            return mend(
+                f"no worker serves the queue ‘{name}’",
+                f"start one: celery -A outreach worker --queues {name}",
+            )
     return ok(f"{len(answers)} answer{'s' if len(answers) == 1 else ''}")
 
 
@@ -291,6 +298,28 @@ def listener() -> Found:
         if ago > HEARD_SECONDS:
             return mend(f"nothing was heard from X for {ago:,.0f} seconds", start)
     return ok(f"hears X for {len(wanted)} app{'s' if len(wanted) > 1 else ''}")
+
+
+def replies() -> Found:
+    """Letters leave only from accounts whose incoming messages are heard: told by X, or read."""
+    from django.apps import apps
+    from django.db import DatabaseError
+
+    paces = apps.get_model("delivery", "AccountPace")._default_manager
+    readings = apps.get_model("x", "DMReading")._default_manager
+    try:
+        waiting = list(paces.filter(held_code="not_heard").values_list("pk", flat=True))
+        failing = readings.filter(pk__in=waiting).exclude(failure="").order_by("-again_at").first()
+    except DatabaseError:
+        return unchecked("the database does not answer, or is not migrated")
+    if not waiting:
+        return ok("heard wherever letters are due")
+    accounts = "1 account" if len(waiting) == 1 else f"{len(waiting):,} accounts"
+    found = f"letters of {accounts} wait, since nobody hears the replies"
+    if failing is not None:
+        return mend(f"{found}. {failing.failure}", "the account’s page says more")
+    start = "make run" if not settings.PRODUCTION else "see listener, worker and beat above"
+    return mend(found, start)
 
 
 def events() -> Found:
@@ -358,6 +387,7 @@ CHECKS: dict[str, Callable[[], Found]] = {
     "beat": beat,
     "X API": x_api,
     "listener": listener,
+    "replies": replies,
     "events": events,
     "e-mail": email,
 }

@@ -31,6 +31,7 @@ ANSWER_SECONDS = 60.0
 LEFTOVER_SECONDS = 10.0
 WORKER_GRACE_SECONDS = 40.0
 WORKERS = 2
+SENDS = 4  # at once
 THREADS = 8
 
 
@@ -138,7 +139,15 @@ class Supervisor:
             ),
             Child(
                 "worker",
-                [*celery, "worker", f"--concurrency={WORKERS}", "--loglevel=WARNING"]
+                [*celery, "worker", "--queues=celery", f"--concurrency={WORKERS}"]
+                + ["--loglevel=WARNING", "--without-gossip", "--without-mingle"],
+                grace=WORKER_GRACE_SECONDS,
+            ),
+            # Sending is waiting for X: threads of one process do it.
+            Child(
+                "sender",
+                [*celery, "worker", "--queues=send", "--pool=threads", f"--concurrency={SENDS}"]
+                + ["--hostname=sender@%h", "--loglevel=WARNING"]
                 + ["--without-gossip", "--without-mingle"],
                 grace=WORKER_GRACE_SECONDS,
             ),

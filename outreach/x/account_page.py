@@ -11,9 +11,11 @@ from outreach.x import health, scopes
 from outreach.x.caps import CapState, Purpose, cents, dollars, state_of
 from outreach.x.health import Health, TokenState
 from outreach.x.hearing import Hearing, last_heard
+from outreach.x.hooks import Heard, heard_at
 from outreach.x.models import (
     AccountHealth,
     AccountState,
+    DMReading,
     XAccount,
     XToken,
 )
@@ -73,14 +75,26 @@ class AccountPage:
     may_not: list[str]
     health: Health
     hearing: Hearing
+    heard: Heard
+    reading: DMReading | None
     costs: Costs
     room: Room
     app_is_ours: bool
 
+    @property
+    def silence(self) -> str:
+        """Why it cannot be heard and what is done about it; '' where it is, or is not connected."""
+        if self.heard.heard or not self.connected:
+            return ""
+        why = self.hearing.words or "Something may have been missed."
+        if self.reading is not None and self.reading.failure:
+            return f"{why} Its messages cannot be read instead: {self.reading.failure}"
+        return f"{why} Its messages are read instead, within a few minutes, while it has letters."
+
 
 def account_page(scope: Scope, account_id: int) -> AccountPage:
-    """All that the page shows. Nine queries. Raises XAccount.DoesNotExist."""
-    rows = XAccount.objects.of(scope).select_related("app", "token", "health")
+    """All that the page shows. Ten queries. Raises XAccount.DoesNotExist."""
+    rows = XAccount.objects.of(scope).select_related("app", "token", "health", "dm_reading")
     account = rows.get(pk=account_id)
     moment = now()
     token: XToken | None = getattr(account, "token", None)
@@ -96,6 +110,8 @@ def account_page(scope: Scope, account_id: int) -> AccountPage:
         may_not=scopes.missing(given) if token else [],
         health=health.in_words(told, moment),
         hearing=last_heard(account),
+        heard=heard_at(account.pk, moment),
+        reading=getattr(account, "dm_reading", None),
         costs=costs_of(state_of(account.app, moment), account.pk, ours),
         room=room_for_accounts(account.app_id),
         app_is_ours=account.app.workspace_id == scope.workspace_id,

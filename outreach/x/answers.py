@@ -119,6 +119,17 @@ class DMEvent:
     kind: str = MESSAGE
     media_keys: tuple[str, ...] = ()
 
+    def other_end(self, x_user_id: int) -> int | None:
+        """Whom that account speaks with in it; None in a group: what is said there is said to it.
+
+        X names a conversation of two by their ids, joined by a hyphen.
+        """
+        ends = {id_from(part) for part in (self.conversation_id or "").split("-")}
+        others = ends - {x_user_id}
+        if len(ends) != 2 or len(others) != 1 or self.sender_id not in ends:
+            return None
+        return others.pop()
+
 
 @dataclass(frozen=True, slots=True)
 class DMPage:

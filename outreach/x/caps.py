@@ -31,6 +31,10 @@ LETTERS_PERCENT = 95
 # So many letters may be between being counted and being committed, over all workers, while nobody
 # locks the app's row; nearer to the level than their price, claims go one by one.
 AT_ONCE = 100
+# Further from the level than the price of so many letters, a process goes by what it counted
+# within the last second: more than all workers send, and than syncs and look-ups cost, in that time.
+IN_A_SECOND = 2000
+KNOWN_FOR = timedelta(seconds=1)
 # What was spent on a UTC day is reckoned once a process when that day is over for so long.
 DAY_SETTLES = timedelta(hours=1)
 
@@ -203,18 +207,42 @@ def level(app: XApp, purpose: Purpose, moment: datetime, *, wanted: Decimal = De
 
 @step
 def level_for_letters(x_account_id: int, moment: datetime) -> Level:
-    """How far a claim of this account is from its app's level for letters. Three queries.
+    """How far a claim of this account is from its app's level for letters."""
+    app_id = XApp.objects.values_list("pk", flat=True).get(accounts=x_account_id)
+    return level_for_letters_of(app_id, moment)
+
+
+@step
+def level_for_letters_of(app_id: int, moment: datetime) -> Level:
+    """How far a claim through this app is from the app's level for letters.
 
     Near the level it locks the app's row, as tabs with a purpose do, and counts again: of those
     who come at once, one after the other sees what the one before spent. So no more than one
-    letter's price goes beyond the level. Far from it nobody waits for anybody.
+    letter's price goes beyond the level. Far from it nobody waits for anybody, and very far from
+    it nothing is asked for a second, in which a cap that is lowered may not be seen.
     """
-    app = XApp.objects.get(accounts=x_account_id)
-    near = AT_ONCE * price(LETTERS, moment.astimezone(UTC).date())
-    found = level(app, Purpose.LETTER, moment)
-    if found.spent + near < found.at:
-        return found
-    return level(locked(app.pk), Purpose.LETTER, moment)
+    known = _known.get(app_id)
+    if known and known.at <= moment < min(known.at + KNOWN_FOR, known.level.month.until):
+        return known.level
+    each = price(LETTERS, moment.astimezone(UTC).date())
+    found = level(XApp.objects.get(pk=app_id), Purpose.LETTER, moment)
+    if found.spent + AT_ONCE * each >= found.at:
+        found = level(locked(app_id), Purpose.LETTER, moment)
+    if found.spent + IN_A_SECOND * each < found.at:
+        _known[app_id] = _Known(moment, found)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A level that is far from being reached, and when it was counted."""
+
+    at: datetime
+    level: Level
+
+
+# By X app; of this process.
+_known: dict[int, _Known] = {}
 
 
 @step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Q, QuerySet, TextField
@@ -9,7 +10,7 @@ from django.db.models.functions import Cast
 
 from outreach.ground.scope import Scope
 from outreach.ground.writes import step
-from outreach.x.models import BETWEEN_TWO, ActivityEvent, XAccount
+from outreach.x.models import BETWEEN_TWO, ActivityEvent, HeardDM, XAccount
 
 
 @step
@@ -17,14 +18,32 @@ def erase_told(scope: Scope, x_user_id: int, *, wait: bool = True) -> int:
     """Blank the events about this person that the workspace's accounts were told.
 
     Locks them, oldest first; where `wait` is false, not those that somebody handles now. Also what
-    its X apps were told about accounts that are not connected. Returns how many.
+    its X apps were told about accounts that are not connected, and which messages are theirs.
+    Returns how many events.
     """
+    forget_dms(scope.workspace_id, [x_user_id])
     ids = list(told_about(scope, x_user_id, nobodys=True).values_list("pk", flat=True))
     rows = ActivityEvent.objects.filter(pk__in=ids).order_by("pk")
     locked = rows.select_for_update(no_key=True, skip_locked=not wait)
     return ActivityEvent.objects.filter(pk__in=[event.pk for event in locked.only("pk")]).update(
         payload={}
     )
+
+
+@step
+def forget_dms(workspace_id: int, x_user_ids: Iterable[int]) -> None:
+    """Which messages are theirs is known no more; told again they are news, and blanked again."""
+    accounts = XAccount.everywhere.filter(workspace_id=workspace_id).values("pk")
+    theirs = HeardDM.objects.filter(account__in=accounts, x_user_id__in=x_user_ids)
+    # In the order in which readings write.
+    locked = theirs.order_by("dm_event_id").select_for_update().values_list("pk", flat=True)
+    HeardDM.objects.filter(pk__in=list(locked)).delete()
+
+
+def dms_of(scope: Scope, x_user_id: int) -> QuerySet[HeardDM, HeardDM]:
+    """The messages between the workspace's accounts and this person that we know of."""
+    accounts = XAccount.everywhere.filter(workspace_id=scope.workspace_id).values("pk")
+    return HeardDM.objects.filter(account__in=accounts, x_user_id=x_user_id).order_by("dm_event_id")
 
 
 def told_about(

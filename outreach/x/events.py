@@ -1,8 +1,10 @@
 """What X tells us: each event stored once, then handed on in order, account by account.
 
-Storing and handing on are two transactions. The first only has to be quick, since X waits for it;
-the second may fail and be tried again, and what it does commits together with the mark that it was
-done. So an event takes effect once, although it may be told late, twice, or by two processes.
+Storing and handing on are two transactions. The first has to be quick, since X waits for it: only
+what nobody may act without knowing of takes effect there (hooks.on_store: a stop). The second may
+fail and be tried again, and what it does commits together with the mark that it was done. So an
+event takes effect once, although it may be told late, twice, or by two processes. A message of an
+account counts once too, under however many events it is told or read.
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ from typing import Any
 from django.db import DataError, connection, transaction
 from django.db.models import F, Min, Q
 
-from outreach.ground.clock import now
+from outreach.ground.clock import Now, now
 from outreach.ground.writes import engine_action, outside_transactions, step
 from outreach.x import hooks
 from outreach.x.actions import pause
 from outreach.x.expenses import open_tab
 from outreach.x.models import ActivityEvent, PausedBy, Stream, Via, XAccount, XToken
-from outreach.x.payloads import Told, revoked_at
+from outreach.x.payloads import RECEIVED, Told, received_dms_of, revoked_at, without_dms
 from outreach.x.prices import price
 
 log = logging.getLogger("outreach.x")
@@ -41,14 +43,25 @@ STORE = """
         (event_uuid, app_id, account_id, kind, payload, via, received_at, handled_at, tries, failure)
     SELECT told.event_uuid, %(app)s, told.account_id, told.kind, told.payload, %(via)s,
         outreach_now(),
-        CASE WHEN told.account_id IS NULL OR told.kind <> ALL (%(asked)s::text[])
+        CASE WHEN told.account_id IS NULL OR told.known OR told.kind <> ALL (%(asked)s::text[])
             THEN outreach_now() END,
         0, ''
-    FROM unnest(%(names)s::text[], %(accounts)s::bigint[], %(kinds)s::text[], %(payloads)s::jsonb[])
-        WITH ORDINALITY AS told (event_uuid, account_id, kind, payload, place)
+    FROM unnest(%(names)s::text[], %(accounts)s::bigint[], %(kinds)s::text[],
+            %(payloads)s::jsonb[], %(known)s::boolean[])
+        WITH ORDINALITY AS told (event_uuid, account_id, kind, payload, known, place)
     ORDER BY told.place
     ON CONFLICT ON CONSTRAINT one_row_an_event DO NOTHING
-    RETURNING account_id, kind, handled_at IS NULL
+    RETURNING id, account_id, kind, handled_at IS NULL
+"""
+# Which of these messages nobody knew of.
+HEAR = """
+    /* store: which messages are news */
+    INSERT INTO x_hearddm (account_id, dm_event_id, x_user_id, heard_at)
+    SELECT account_id, dm_event_id, x_user_id, outreach_now()
+    FROM unnest(%(accounts)s::bigint[], %(ids)s::bigint[], %(people)s::bigint[])
+        AS said (account_id, dm_event_id, x_user_id)
+    ON CONFLICT ON CONSTRAINT one_row_a_dm DO NOTHING
+    RETURNING account_id, dm_event_id
 """
 
 
@@ -76,7 +89,9 @@ def store(app_id: int, told: Sequence[Told], via: Via) -> Stored:
     accounts = dict(of_app.values_list("x_user_id", "pk"))
     rows = [(event, accounts.get(event.user_id or 0)) for event in told]
     today = now().date()
-    dear = Counter((account, event.kind) for event, account in rows if price(event.kind, today))
+    # What was read is paid for as a reading.
+    pushed = () if via == Via.READ else rows
+    dear = Counter((account, event.kind) for event, account in pushed if price(event.kind, today))
     with ExitStack() as open_tabs:
         # Reserved first: a process that dies here leaves the month looking dearer, not cheaper.
         tabs = {
@@ -113,18 +128,103 @@ def _insert_or_sift(app_id: int, rows: Sequence[Row], via: Via) -> list[StoredRo
 def _insert(app_id: int, rows: Sequence[Row], via: Via) -> list[StoredRow]:
     Stream.objects.bulk_create([Stream(app_id=app_id)], ignore_conflicts=True)
     Stream.objects.select_for_update(no_key=True).get(pk=app_id)
+    sifted = _sifted(rows)
+    if via == Via.READ:
+        # X would be told of as saying it twice; a message that is known is no news.
+        sifted = [row for row in sifted if not row.known]
     values: dict[str, Any] = {
         "app": app_id,
         "via": via.value,
         "asked": list(hooks.handlers),
-        "names": [event.event_uuid for event, _ in rows],
-        "accounts": [account for _, account in rows],
-        "kinds": [event.kind for event, _ in rows],
-        "payloads": [json.dumps(event.payload) for event, _ in rows],
+        "names": [row.told.event_uuid for row in sifted],
+        "accounts": [row.account_id for row in sifted],
+        "kinds": [row.told.kind for row in sifted],
+        "payloads": [json.dumps(row.payload) for row in sifted],
+        "known": [row.known for row in sifted],
     }
     with connection.cursor() as cursor:
         cursor.execute(STORE, values)
-        return list(cursor.fetchall())
+        stored = cursor.fetchall()
+    _take_effect([row for row in stored if row[1] is not None and row[3]])
+    return [(account_id, kind, waits) for _, account_id, kind, waits in stored]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sifted:
+    """An event with the messages in it that are news; `known`: it has messages, and none is."""
+
+    told: Told
+    account_id: int | None
+    payload: dict[str, Any]
+    known: bool = False
+
+
+def _sifted(rows: Sequence[Row]) -> list[_Sifted]:
+    """Leave out of incoming messages what was told or read before. No query where there are none.
+
+    The app's stream row is locked, so nobody hears the same message meanwhile.
+    """
+    said = {
+        (account_id, dm.dm_event_id): dm.sender_id
+        for event, account_id in rows
+        if account_id is not None and event.kind == RECEIVED
+        for dm in received_dms_of(event)
+    }
+    news: set[tuple[int, int]] = set()
+    if said:
+        values: dict[str, Any] = {
+            "accounts": [account_id for account_id, _ in said],
+            "ids": [dm_event_id for _, dm_event_id in said],
+            "people": list(said.values()),
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(HEAR, values)
+            news = set(cursor.fetchall())
+    return [_sift(event, account_id, news) for event, account_id in rows]
+
+
+def _sift(event: Told, account_id: int | None, news: set[tuple[int, int]]) -> _Sifted:
+    whole = _Sifted(event, account_id, event.payload)
+    if account_id is None or event.kind != RECEIVED:
+        return whole
+    ids = {dm.dm_event_id for dm in received_dms_of(event)}
+    old = {each for each in ids if (account_id, each) not in news}
+    # The first of two in a batch has it.
+    news -= {(account_id, each) for each in ids}
+    if not old:
+        return whole
+    return _Sifted(event, account_id, without_dms(event.payload, old), known=old == ids)
+
+
+# --- what cannot wait ----------------------------------------------------------------------------
+
+
+def _take_effect(stored: Sequence[tuple[int, int | None, str, bool]]) -> None:
+    """Have done what must hold when the storing commits. No query where no event asks for it."""
+    for kind, asked in hooks.at_once.items():
+        ids = [id_ for id_, _, of_kind, _ in stored if of_kind == kind]
+        if ids:
+            _at_once(list(ActivityEvent.objects.filter(pk__in=ids).order_by("pk")), asked)
+
+
+def _at_once(news: Sequence[ActivityEvent], asked: Sequence[hooks.StoreHandler]) -> None:
+    """All of them in one go, so that locks are taken in one order; else each by itself.
+
+    A handler that fails costs nobody the event, and keeps nothing else from being stored: whoever
+    is handed the event afterwards does it then.
+    """
+    try:
+        with transaction.atomic():
+            for handler in asked:
+                handler(news)
+            done = ActivityEvent.objects.filter(pk__in=[event.pk for event in news])
+            done.update(took_effect_at=Now())
+    except Exception as error:
+        # Whatever it is. Its words may quote the event: its name only.
+        log.error("%d events did not take effect at once: %s", len(news), type(error).__name__)
+        if len(news) > 1:
+            for event in news:
+                _at_once([event], asked)
 
 
 # --- handing on ----------------------------------------------------------------------------------

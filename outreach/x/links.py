@@ -31,6 +31,11 @@ def expanded(text: str, entities: object) -> str:
     return "".join(leads_to[part] if n % 2 else _unescaped(part) for n, part in enumerate(parts))
 
 
+def escaped(text: str) -> str:
+    """A text as X would show it: `expanded` brings these very words back."""
+    return text.replace("&", "&amp;")
+
+
 def _unescaped(text: str) -> str:
     return _ESCAPES.sub(lambda found: _ESCAPED[found[0]], text)
 

@@ -292,6 +292,7 @@ class Subscription(models.Model):
 class Via(models.TextChoices):
     STREAM = "stream", "the activity stream"
     WEBHOOK = "webhook", "the webhook"
+    READ = "read", "a reading of its messages"
 
 
 # Kinds that have a person at each end; where it names them is known (payloads.people_of).
@@ -311,6 +312,9 @@ class ActivityEvent(models.Model):
     payload = models.JSONField()
     via = models.CharField(max_length=8, choices=Via)
     received_at = models.DateTimeField(db_default=Now())
+    took_effect_at = models.DateTimeField(
+        null=True, help_text="in the transaction that stored it, where hooks.on_store has a part"
+    )
     handled_at = models.DateTimeField(null=True)
     tries = models.PositiveSmallIntegerField(default=0)
     try_at = models.DateTimeField(null=True, help_text="not before; null: at once")
@@ -353,6 +357,78 @@ class ActivityEvent(models.Model):
         return f"{self.kind} {self.event_uuid}"
 
 
+class HeardDM(models.Model):
+    """A message of an account that we know of: told or read, in or out, it counts once.
+
+    Kept as long as X may still tell or show it (dm_reading.FORGOTTEN_AFTER).
+    """
+
+    # The constraint's index serves it.
+    account = models.ForeignKey(
+        XAccount, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    dm_event_id = models.BigIntegerField()
+    x_user_id = models.BigIntegerField(null=True, help_text="the other end; null: a group")
+    heard_at = models.DateTimeField(db_default=Now())
+    read_on = models.DateField(
+        null=True, help_text="the UTC day for which X charged a reading of it last"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "dm_event_id"], name="one_row_a_dm"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "x_user_id"], name="dm_of_person"),
+            models.Index(fields=["heard_at"], name="dm_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"DM {self.dm_event_id} of account {self.account_id}"
+
+
+class DMReading(models.Model):
+    """How far the reading of an account's messages is that X did not tell of.
+
+    `lease` names the one process that reads, until `leased_until`: no transaction is open while X
+    is asked. `began_at`: just before the first call of a reading that is not complete yet, which
+    goes on at `page_token`.
+    """
+
+    account = models.OneToOneField(
+        XAccount, primary_key=True, on_delete=models.CASCADE, related_name="dm_reading"
+    )
+    lease = models.UUIDField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    began_at = models.DateTimeField(null=True)
+    page_token = models.TextField(blank=True, default="")
+    calls = ArrayField(
+        models.DateTimeField(), default=list, help_text="when X was called within its window"
+    )
+    again_at = models.DateTimeField(null=True, help_text="not before; null: at once")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="that failed in a row")
+    unreadable = models.PositiveSmallIntegerField(
+        default=0, help_text="how often X showed less than it counted"
+    )
+    failure = models.CharField(max_length=200, blank=True, default="", help_text="in words")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(lease__isnull=True, leased_until__isnull=True)
+                | Q(lease__isnull=False, leased_until__isnull=False),
+                name="reading_lease_has_an_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(page_token="") | Q(began_at__isnull=False),
+                name="reading_goes_on_where_it_began",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"reading of account {self.account_id}"
+
+
 class Stream(models.Model):
     """The activity stream of one X app: who holds it, and when anything was last heard on it.
 
@@ -391,6 +467,15 @@ class Gap(models.Model):
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=True) | Q(ended_at__gte=models.F("began_at")),
                 name="gap_ends_after_it_began",
+            ),
+        ]
+        indexes = [
+            # Whoever is about to write asks for these.
+            models.Index(
+                fields=["app"],
+                include=["began_at", "ended_at"],
+                condition=Q(filled_at__isnull=True),
+                name="gap_unfilled",
             ),
         ]
 

@@ -10,14 +10,16 @@ import json
 import re
 import uuid
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from outreach.x.answers import id_from
-from outreach.x.links import expanded
+from outreach.x.answers import DMEvent, id_from
+from outreach.x.links import escaped, expanded
 from outreach.x.models import ActivityEvent
 
+RECEIVED = "dm.received"
 # What PostgreSQL's JSON cannot hold: NUL, and halves of a surrogate pair.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -184,7 +186,7 @@ def sent_dms_of(events: Iterable[ActivityEvent]) -> list[SentEvent]:
     return list(found.values())
 
 
-def received_dms_of(event: ActivityEvent) -> list[ReceivedDM]:
+def received_dms_of(event: ActivityEvent | Told) -> list[ReceivedDM]:
     """The DMs that a dm.received event tells of, each once."""
     items = event.payload.get("direct_message_events")
     users = event.payload.get("users")
@@ -207,6 +209,34 @@ def received_dms_of(event: ActivityEvent) -> list[ReceivedDM]:
         )
         found.setdefault(received.dm_event_id, received)
     return list(found.values())
+
+
+def told_of(event: DMEvent, account_x_user_id: int) -> Told:
+    """A message that was read, as X would have told that the account received it."""
+    message = {
+        "target": {"recipient_id": str(account_x_user_id)},
+        "sender_id": str(event.sender_id),
+        "message_data": {"text": escaped(storable(event.expanded_text))},
+    }
+    item = {
+        "type": "message_create",
+        "id": str(event.id),
+        "created_timestamp": str(int(event.created_at.timestamp() * 1000)),
+        "message_create": message,
+    }
+    payload = {"direct_message_events": [item]}
+    return Told(f"read-{event.id}", RECEIVED, account_x_user_id, payload)
+
+
+def without_dms(payload: dict[str, Any], ids: AbstractSet[int]) -> dict[str, Any]:
+    """The payload of an event about DMs without these."""
+    items = payload.get("direct_message_events")
+    left = [
+        item
+        for item in (items if isinstance(items, list) else ())
+        if not (isinstance(item, dict) and id_from(item.get("id")) in ids)
+    ]
+    return payload | {"direct_message_events": left}
 
 
 def storable(text: str) -> str:

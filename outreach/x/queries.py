@@ -15,7 +15,7 @@ from outreach.ground.scope import Scope
 from outreach.x import health, refreshing
 from outreach.x.actions import INSTALLATION_APP
 from outreach.x.app_keys import is_usable
-from outreach.x.client import Timeouts, XClient
+from outreach.x.client import Retries, Timeouts, XClient
 from outreach.x.errors import TokenRefused
 from outreach.x.hearing import GivenUp, Hearing, given_up, last_heard, sent_dms
 from outreach.x.models import AccountState, XAccount, XApp
@@ -89,7 +89,7 @@ def app_choices(scope: Scope) -> list[AppChoice]:
     ]
 
 
-def client_for(account: XAccount) -> XClient:
+def client_for(account: XAccount, *, retries: Retries | None = None) -> XClient:
     """A client that speaks for this account; its token is refreshed first where it ends soon.
 
     Never inside a transaction, since X may be asked. Raises tokens.TokenKeyMissing on a wrong key,
@@ -102,23 +102,26 @@ def client_for(account: XAccount) -> XClient:
         timeouts=Timeouts(settings.CALL_CONNECT_TIMEOUT, settings.CALL_ANSWER_TIMEOUT),
         generation=token.generation,
         on_call=health.note(account.pk),
+        retries=retries,
     )
 
 
-def reading(account: XAccount, call: Callable[[XClient], T]) -> T:
+def reading(
+    account: XAccount, call: Callable[[XClient], T], *, retries: Retries | None = None
+) -> T:
     """Read something from X for this account; where X refuses the token, once more with another.
 
     Raises XErrors (TokenRefused where there is no other token, or not yet), and what `client_for`
     raises.
     """
-    client = client_for(account)
+    client = client_for(account, retries=retries)
     try:
         return call(client)
     except TokenRefused:
         seen = client.generation or 0
         if refreshing.refresh(account.pk, seen_generation=seen, refused=True) is not NEW:
             raise
-    return call(client_for(account))
+    return call(client_for(account, retries=retries))
 
 
 def price_of_a_letter() -> str:

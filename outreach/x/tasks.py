@@ -7,7 +7,7 @@ import logging
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
-from outreach.x import events, refreshing, subscribing, telling
+from outreach.x import dm_reading, events, refreshing, subscribing, telling
 from outreach.x.refreshing import Refreshed
 
 log = logging.getLogger("outreach.x")
@@ -61,6 +61,12 @@ def subscribe_missing() -> None:
 def compare_subscriptions() -> None:
     """Believe X's own list of what it tells us."""
     subscribing.reconcile_all()
+
+
+@shared_task
+def forget_messages() -> None:
+    """Forget which messages were heard, once X shows them no more."""
+    dm_reading.forget()
 
 
 def wake_events(account_id: int) -> None:

@@ -22,10 +22,11 @@ pytestmark = pytest.mark.django_db
 
 def events(number: int) -> list[AuditEvent]:
     with transaction.atomic():
-        return [
+        made = [
             record("x.done", target_kind="x", target_id=n, workspace_id=None, details={"n": n})
             for n in range(number)
         ]
+    return list(AuditEvent.objects.filter(pk__in=made).order_by("pk"))
 
 
 @contextmanager

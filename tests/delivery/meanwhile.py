@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytest
+from django.conf import settings
 from django.db import connection, connections
 
 from outreach.celery import app
@@ -87,4 +88,4 @@ def queued() -> int:
     """How many wake-up calls wait for a worker."""
     with app.connection_for_read() as broker:
         channel: Any = broker.default_channel
-        return int(channel.client.llen(app.conf.task_default_queue))
+        return int(channel.client.llen(settings.SEND_QUEUE))

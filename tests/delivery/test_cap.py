@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from outreach.delivery import claim, sender
-from outreach.delivery.claim import Claimed, Held
+from outreach.delivery import claim, looking_up, sender
+from outreach.delivery.claim import Claimed, OnHold
 from outreach.delivery.models import AccountPace, Attempt, Delivery, Outcome
 from outreach.ground.clock import now
 from outreach.x.caps import Month, cap_of
@@ -71,24 +71,23 @@ def test_at_the_level_it_waits_and_says_why_and_for_how_long(house):
     held = claim.claim(house.account.pk)
     letter.refresh_from_db()
     month_ends = Month.of(before).until
-    assert isinstance(held, Held)
-    assert (letter.state, letter.reason_code) == ("queued", "monthly_cap")
-    assert letter.reason == (
+    assert isinstance(held, OnHold)
+    pace = AccountPace.objects.get(pk=house.account.pk)
+    assert (letter.state, pace.held_code) == ("queued", "monthly_cap")
+    assert pace.held_reason == (
         "This month's cap for X is $25: letters wait from $23.75 on, and $23.75 is spent. They "
         f"leave again on {month_ends.day} {month_ends:%B}, or once the cap is raised."
     )
-    assert letter.look_at == held.verdict.look_at
+    assert pace.look_at == held.verdict.look_at
     again = before + timedelta(minutes=10)
-    assert (
-        min(again, month_ends) <= letter.look_at <= min(now() + timedelta(minutes=10), month_ends)
-    )
+    assert min(again, month_ends) <= pace.look_at <= min(now() + timedelta(minutes=10), month_ends)
     assert not Attempt.objects.exists()
 
 
 def test_it_leaves_once_the_cap_is_raised(house):
     factories.delivery(house)
     spend(house, "24")
-    assert isinstance(claim.claim(house.account.pk), Held)
+    assert isinstance(claim.claim(house.account.pk), OnHold)
     raise_cap(house, 26)
     due()
     assert isinstance(claim.claim(house.account.pk), Claimed)
@@ -97,7 +96,7 @@ def test_it_leaves_once_the_cap_is_raised(house):
 def test_it_leaves_once_a_new_month_begins(house, clock):
     factories.delivery(house)
     spend(house, "24")
-    assert isinstance(claim.claim(house.account.pk), Held)
+    assert isinstance(claim.claim(house.account.pk), OnHold)
     Delivery.everywhere.update(leave_by=now() + timedelta(days=90))
     clock((Month.of(now()).until - now()).total_seconds() + 1)
     house.customers[0].relationships.update(checked_at=now())
@@ -119,7 +118,7 @@ def test_letters_themselves_count_but_not_those_that_were_never_called(house, se
         Claimed,
         Claimed,
         Claimed,
-        Held,
+        OnHold,
     ]
     last = Attempt.objects.latest("pk")
     last.outcome, last.ended_at = Outcome.NOT_CALLED, now()
@@ -219,7 +218,7 @@ def stale(world, sandbox):
 
 
 def look_up(house) -> int:
-    return sender.look_up_stale(house.account, client_for(house.account))
+    return looking_up.look_up_stale(house.account, client_for(house.account))
 
 
 def test_a_look_up_has_its_price_by_user(stale):
@@ -252,7 +251,7 @@ def test_a_look_up_whose_answer_was_lost_stays_at_what_it_reserved(stale, monkey
 
     monkeypatch.setattr(client, "users", lose)
     before = now()
-    assert sender.look_up_stale(stale.account, client) == 0
+    assert looking_up.look_up_stale(stale.account, client) == 0
     assert (Expense.objects.get().used, spent(stale)) == (None, Decimal("0.04"))
     after = AccountPace.objects.get(pk=stale.account.pk).look_up_after
     assert after is not None
@@ -269,9 +268,8 @@ def test_near_the_cap_as_many_are_looked_up_as_it_pays_for(stale):
 def test_at_the_cap_nobody_is_looked_up_and_every_letter_says_why(stale, sandbox):
     spend(stale, "23.75")
     sender.send_due(stale.account.pk)
-    assert set(Delivery.everywhere.values_list("state", "reason_code")) == {
-        ("queued", "monthly_cap")
-    }
+    assert set(Delivery.everywhere.values_list("state", flat=True)) == {"queued"}
+    assert AccountPace.objects.get(pk=stale.account.pk).held_code == "monthly_cap"
     assert (sandbox.dms(), spent(stale)) == ([], Decimal("23.75"))
     raise_cap(stale, 30)
     due()

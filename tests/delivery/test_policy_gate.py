@@ -29,7 +29,7 @@ def test_under_the_same_policy_nothing_is_read_again(house, monkeypatch):
     factories.policy(house, avoid=("blowout",))
     factories.delivery(house)
     monkeypatch.setattr(facts, "read_again", None)
-    monkeypatch.setattr(claim, "terms_of", None)
+    monkeypatch.setattr(facts, "terms_of", None)
     assert isinstance(claim_for(house), Claimed)
 
 

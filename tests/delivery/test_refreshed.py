@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from outreach.delivery import sender
-from outreach.delivery.models import Attempt, Delivery
+from outreach.delivery.models import AccountPace, Attempt, Delivery
 from outreach.ground.clock import now
 from outreach.x import connections, refreshing
 from outreach.x.actions import Pair, store_pair
@@ -91,7 +91,8 @@ def test_only_a_refused_refresh_pauses_the_account(house, played, mailoutbox):
     again(letter)
     sender.send_due(house.account.pk)
     letter.refresh_from_db()
-    assert (letter.state, letter.reason, posts(played)) == ("queued", refreshing.REVOKED, 1)
+    pace = AccountPace.objects.get(pk=house.account.pk)
+    assert (letter.state, pace.held_reason, posts(played)) == ("queued", refreshing.REVOKED, 1)
 
 
 @pytest.mark.parametrize("answer", [(503, b""), (0, b"")])

@@ -13,7 +13,7 @@ from django.db.utils import IntegrityError
 
 from outreach.audit.models import AuditEvent
 from outreach.customers.models import Relationship
-from outreach.delivery import sender
+from outreach.delivery import looking_up, sender
 from outreach.delivery.models import AccountPace, Attempt, Delivery, SendingPolicy
 from outreach.ground.clock import now
 from outreach.x.actions import pause_account
@@ -199,7 +199,8 @@ def test_a_token_x_refuses_in_a_look_up_pauses_the_account(house, settings):
     house.account.refresh_from_db()
     delivery.refresh_from_db()
     assert (house.account.state, delivery.state) == ("paused", "queued")
-    assert (delivery.reason_code, delivery.reason) == ("paused", house.account.paused_reason)
+    pace = AccountPace.objects.get(pk=house.account.pk)
+    assert (pace.held_code, pace.held_reason) == ("paused", house.account.paused_reason)
 
 
 def test_a_paused_account_costs_no_look_up(house, settings):
@@ -215,7 +216,7 @@ def test_letters_to_one_person_are_one_user_in_the_look_up(house):
     stranger = house.customer(known=False)
     for _ in range(3):
         factories.delivery(house, stranger)
-    assert sender.stale_recipients(house.account) == [stranger.x_user_id]
+    assert looking_up.stale_recipients(house.account) == [stranger.x_user_id]
 
 
 def test_a_token_x_refuses_pauses_the_account_and_keeps_the_letter(world, sandbox):
@@ -236,7 +237,7 @@ def test_a_token_that_no_key_opens_keeps_the_letter(world, sandbox, settings):
     assert (delivery.state, sandbox.dms()) == ("queued", [])
 
 
-def test_many_letters_that_wait_are_each_looked_at_once(house, monkeypatch):
+def test_many_letters_that_wait_for_a_pause_are_one_look_at_the_account(house, monkeypatch):
     for _ in range(5):
         factories.delivery(house)
     pause_account(house.manager, house.account.pk)
@@ -249,7 +250,7 @@ def test_many_letters_that_wait_are_each_looked_at_once(house, monkeypatch):
 
     monkeypatch.setattr(sender, "claim", counting)
     sender.send_due(house.account.pk)
-    assert [type(answer).__name__ for answer in answers] == ["Held"] * 5 + ["NothingDue"]
+    assert [type(answer).__name__ for answer in answers] == ["OnHold"]
 
 
 # --- what nobody may read in a log ---------------------------------------------------------------
@@ -291,12 +292,12 @@ def test_a_look_up_that_x_refuses_is_not_repeated_at_once(world, sandbox):
     sandbox.set_limits({"users": [{"per": "user", "limit": 1, "seconds": 900}]})
     client_for(world.account).users([MARIA])
     client = client_for(world.account)
-    assert sender.look_up_stale(world.account, client) == 0
+    assert looking_up.look_up_stale(world.account, client) == 0
     assert AccountPace.objects.get(pk=world.account.pk).look_up_after > now()
     sandbox.set_limits(None)
-    assert sender.look_up_stale(world.account, client) == 0
+    assert looking_up.look_up_stale(world.account, client) == 0
     AccountPace.objects.update(look_up_after=now())
-    assert sender.look_up_stale(world.account, client) == 1
+    assert looking_up.look_up_stale(world.account, client) == 1
     sender.send_due(world.account.pk)
     delivery.refresh_from_db()
     assert delivery.state == "sent"
@@ -323,4 +324,5 @@ def test_a_token_that_no_key_opens_pauses_the_account_with_a_reason(world, setti
     world.account.refresh_from_db()
     delivery.refresh_from_db()
     assert (world.account.state, world.account.paused_reason) == ("paused", sender.UNREADABLE)
-    assert (delivery.state, delivery.reason) == ("queued", sender.UNREADABLE)
+    pace = AccountPace.objects.get(pk=world.account.pk)
+    assert (delivery.state, pace.held_reason) == ("queued", sender.UNREADABLE)

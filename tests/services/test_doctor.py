@@ -10,11 +10,12 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
 
+from outreach.delivery.models import AccountPace
 from outreach.ground.clock import now
 from outreach.services import checks
 from outreach.services.checks import State
 from outreach.services.paths import CHECKOUT
-from outreach.x.models import ActivityEvent, Stream
+from outreach.x.models import ActivityEvent, DMReading, Stream
 from tests import factories
 
 
@@ -114,6 +115,21 @@ def test_it_says_so_when_the_database_does_not_answer(tmp_path):
     line = next(line for line in told.stdout.splitlines() if " database: " in line)
     assert line.startswith("mend        database: PostgreSQL does not answer: ")
     assert line.endswith(" → check DATABASE_URL and the server")
+
+
+@pytest.mark.django_db
+def test_letters_that_wait_since_nobody_hears_replies_are_named(house):
+    pace = AccountPace.objects.get(pk=house.account.pk)
+    reading = DMReading.objects.create(account=house.account, failure="X does not answer.")
+    assert checks.replies() == checks.ok("heard wherever letters are due")
+    pace.held_code = "not_heard"
+    pace.save()
+    found = "letters of 1 account wait, since nobody hears the replies"
+    assert checks.replies().state is State.MEND
+    assert checks.replies().what == f"{found}. X does not answer."
+    reading.failure = ""
+    reading.save()
+    assert checks.replies().what == found
 
 
 @pytest.mark.django_db

@@ -13,11 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from outreach.audit.models import AuditDetail, AuditEvent
+from outreach.delivery.models import AccountPace
 from outreach.ground.clock import now
 from outreach.x import actions
 from outreach.x.account_page import account_page
 from outreach.x.models import (
     AccountHealth,
+    AccountState,
+    DMReading,
     Expense,
     Gap,
     PausedBy,
@@ -154,10 +157,30 @@ def test_the_page_costs_the_same_however_much_there_is(house):
     assert counts == [counts[0]] * 3
 
 
-def test_its_own_part_takes_nine_queries(house, django_assert_num_queries):
+def test_its_own_part_takes_ten_queries(house, django_assert_num_queries):
     fill(house.account)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         account_page(house.marketer, house.account.pk)
+
+
+def test_it_says_when_replies_cannot_be_heard_why_and_what_is_done(house):
+    silent = "We cannot hear replies just now"
+    fill(house.account)
+    Gap.objects.all().delete()
+    AccountPace.objects.update(heard_dms_at=None)
+    assert silent not in words_on(visit(house))
+    Stream.objects.update(heard_at=now() - timedelta(minutes=16), failure="X cannot be reached.")
+    words = words_on(visit(house))
+    assert words.count(silent) == 1
+    assert f"letters from @{house.account.handle} wait" in words
+    assert "What came since" in words
+    assert words.count("X cannot be reached.") == 1
+    assert "Its messages are read instead, within a few minutes, while it has letters." in words
+    DMReading.objects.create(account=house.account, failure="X does not answer <b>now</b>.")
+    words = words_on(visit(house))
+    assert "cannot be read instead: X does not answer &lt;b&gt;now&lt;/b&gt;." in words
+    XAccount.everywhere.update(state=AccountState.DISCONNECTED, disconnected_at=now())
+    assert silent not in words_on(visit(house))
 
 
 def test_a_limit_that_opened_since_is_shown_as_open(house, clock):

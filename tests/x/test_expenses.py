@@ -551,11 +551,50 @@ def test_a_claim_waits_for_others_only_near_the_cap(real_account, spent_before, 
     assert locks_the_app(real_account) == locks
 
 
-def test_a_claims_look_takes_three_queries_far_from_the_cap(account, django_assert_num_queries):
+def test_very_far_from_the_cap_a_claim_goes_by_what_was_counted_within_a_second(account):
+    set_cap(account, 100)
+    moment = now()
+    assert look(account, moment).spent == 0
+    spent_already(account, "1")
+    for later, spent_then in ((0.0, 0), (0.9, 0), (1.0, 1), (-0.1, 1)):
+        assert look(account, moment + timedelta(seconds=later)).spent == spent_then
+
+
+def test_what_was_counted_is_no_longer_gone_by_once_it_is_not_very_far(account):
+    """The cap pays for 6,333 letters; from 2,000 before the end on each claim counts."""
+    set_cap(account, 100)
+    moment = now()
+    spent_already(account, "64.99")
+    look(account, moment)
+    spent_already(account, "0.01")
+    assert look(account, moment).spent == Decimal("64.99")
+    later = moment + timedelta(seconds=1)
+    assert look(account, later).spent == Decimal(65)
+    spent_already(account, "30")
+    assert look(account, later).reached
+
+
+def test_what_was_counted_ends_with_its_month(account):
+    set_cap(account, 100)
+    ends = Month.of(now()).until
+    spent_already(account, "1", day=(ends - timedelta(days=1)).date())
+    assert look(account, ends - timedelta(microseconds=1)).spent == Decimal(1)
+    assert look(account, ends).spent == 0
+
+
+def test_a_claims_look_takes_a_query_where_the_level_is_known(account, django_assert_num_queries):
+    set_cap(account, 100)
+    moment = now()
+    look(account, moment)
+    with django_assert_num_queries(2 + 1):  # the savepoint's ends, and which app it is
+        look(account, moment)
+
+
+def test_a_claims_look_takes_four_queries_far_from_the_cap(account, django_assert_num_queries):
     spent_already(account, "1")
     look(account)
     spent_already(account, "1")
-    with django_assert_num_queries(2 + 1 + 3):  # the savepoint's ends and this test's clock
+    with django_assert_num_queries(2 + 1 + 4):  # the savepoint's ends and this test's clock
         assert look(account).spent == Decimal(2)
 
 

@@ -53,6 +53,7 @@ PERSONAL: dict[str, tuple[str, ...]] = {
         "disagreement",
     ),
     "x_activityevent": ("payload",),
+    "x_hearddm": ("dm_event_id", "x_user_id"),
 }
 
 # What every kind of long work says of itself.
@@ -185,10 +186,16 @@ NOT_PERSONAL: dict[str, dict[str, str]] = {
     "x_activityevent": {
         "event_uuid": "X's name for the event",
         "kind": "one of X's",
-        "via": "one of two",
+        "via": "one of three",
         "failure": "the name of an error",
     },
     "x_consent": {"state_sha256": "a member's", "verifier": "a member's"},
+    "x_dmreading": {
+        "lease": "random",
+        "page_token": "X's name for a page",
+        "calls": "times",
+        "failure": "ours, about an account",
+    },
     "x_expense": {"kind": "one of X's"},
     "x_stream": {"holder": "random", "failure": "the name of an error"},
     "x_subscription": {

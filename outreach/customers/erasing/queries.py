@@ -24,7 +24,7 @@ from outreach.customers.models import (
 )
 from outreach.customers.queries import rows_of
 from outreach.ground.scope import Scope
-from outreach.x.erasing import told_about
+from outreach.x.erasing import dms_of, told_about
 
 T = TypeVar("T")
 
@@ -159,6 +159,7 @@ def known_about(scope: Scope, customer_id: int) -> dict[str, Any]:
         "permissions": [_permission(each) for each in _permissions(whom)],
         "suppressions": [_suppression(each) for each in _suppressions(whom)],
         "told_by_x": list(_told(whom)),
+        "messages_known": list(_messages(whom)),
         "audit": audited(scope, "customer", [*whom.customer_ids, *whom.gone_ids]),
     }
     for part in known.all(whom):
@@ -273,6 +274,18 @@ def _told(whom: Whom) -> Iterator[dict[str, Any]]:
                 "what": event.kind,
                 "received_at": event.received_at.isoformat(),
                 "said": event.payload,
+            }
+
+
+def _messages(whom: Whom) -> Iterator[dict[str, Any]]:
+    """X's numbers of messages, kept so that none counts twice."""
+    for x_user_id in whom.x_user_ids:
+        for dm in dms_of(whom, x_user_id).select_related("account"):
+            yield {
+                "message": str(dm.dm_event_id),
+                "x_user_id": str(dm.x_user_id),
+                "account": f"@{dm.account.handle}",
+                "heard_at": dm.heard_at.isoformat(),
             }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from outreach.customers.erasing.queries import erased_among
 from outreach.customers.models import Customer
 from outreach.ground.writes import step
+from outreach.x.erasing import forget_dms
 from outreach.x.models import ActivityEvent, XAccount
 from outreach.x.payloads import people_of
 
@@ -26,5 +27,7 @@ def heard_of_the_erased(event: ActivityEvent) -> None:
         workspace_id=workspace_id, x_user_id__in=people
     )
     list(locked.order_by("pk").values_list("pk"))
-    if erased_among(workspace_id, people):
+    erased = erased_among(workspace_id, people)
+    if erased:
         ActivityEvent.objects.filter(pk=event.pk).update(payload={})
+        forget_dms(workspace_id, erased)

@@ -216,12 +216,8 @@ def _sifted(events: list[DMEvent]) -> list[_Found]:
 
 
 def _is_to_the_brand(account: XAccount, event: DMEvent) -> bool:
-    """From somebody else, in a conversation of two: what is said in a group is said to the group.
-
-    X names a conversation of two by their ids, joined by a hyphen.
-    """
-    ends = {str(account.x_user_id), str(event.sender_id)}
-    return len(ends) == 2 and set((event.conversation_id or "").split("-")) == ends
+    """From somebody else, in a conversation of two."""
+    return event.other_end(account.x_user_id) == event.sender_id
 
 
 @engine_action

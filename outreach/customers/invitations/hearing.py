@@ -1,5 +1,7 @@
 """What people write to the brand, as X tells it: a stop, an opt-in, or that they wrote to us.
 
+A stop takes effect in the transaction that stores it (promise 6); all else follows.
+
 Events come late, twice and in any order. What makes that harmless: a message gives one permission
 (HeardMessage), an invitation is accepted once (OptIn), and a stop is one whenever it comes. The
 words of a message are kept as evidence and go into no log and no audit event.
@@ -7,10 +9,12 @@ words of a message are kept as evidence and go into no log and no audit event.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from outreach.audit.actions import record
-from outreach.customers.actions import suppress_step
+from outreach.customers.actions import lock_people_step, suppress_step
+from outreach.customers.erasing.telling import heard_of_the_erased
 from outreach.customers.finding.actions import answered_step
 from outreach.customers.hooks import OptedIn, opted_in, reads_as_stop
 from outreach.customers.invitations.words import first_word
@@ -25,9 +29,37 @@ from outreach.customers.models import (
 from outreach.customers.newcomers import Somebody, welcome
 from outreach.ground.writes import step
 from outreach.x.models import ActivityEvent, XAccount
-from outreach.x.payloads import ReceivedDM, received_dms_of
+from outreach.x.payloads import ReceivedDM, people_of, received_dms_of
 
-RECEIVED = "dm.received"
+
+@step
+def heard_stops(events: Sequence[ActivityEvent]) -> None:
+    """Messages are being stored: who says stop is written to no more, from the commit on.
+
+    Locks the people who say it, in one order for all of them, before anything else: so it comes
+    before a claim or after it. Where nobody does, one query and no lock.
+    """
+    accounts = XAccount.everywhere.in_bulk({event.account_id for event in events})
+    said = [
+        (event, accounts[event.account_id], message)
+        for event in events
+        if event.account_id is not None
+        for message in _to_the_brand(accounts[event.account_id], event)
+        if reads_as_stop(message.text)
+    ]
+    if not said:
+        return
+    lock_people_step(
+        {
+            (account.workspace_id, x_user_id)
+            for event, account, _ in said
+            for x_user_id in people_of(event)
+        }
+    )
+    for event in {event.pk: event for event, _, _ in said}.values():
+        heard_of_the_erased(event)
+    for _, account, message in said:
+        _stop(account, message)
 
 
 @step
@@ -35,11 +67,18 @@ def heard_message(event: ActivityEvent) -> None:
     """Somebody wrote to the brand."""
     assert event.account_id is not None  # nobody's events are not handed on
     account = XAccount.everywhere.get(pk=event.account_id)
-    for message in received_dms_of(event):
-        if message.recipient_id == account.x_user_id != message.sender_id:
-            _hear(account, message)
-            # Whatever they said, and whoever became a customer by it.
-            answered_step(account.workspace_id, message.sender_id, message.created_at)
+    for message in _to_the_brand(account, event):
+        _hear(account, message, stopped=event.took_effect_at is not None)
+        # Whatever they said, and whoever became a customer by it.
+        answered_step(account.workspace_id, message.sender_id, message.created_at)
+
+
+def _to_the_brand(account: XAccount, event: ActivityEvent) -> list[ReceivedDM]:
+    return [
+        message
+        for message in received_dms_of(event)
+        if message.recipient_id == account.x_user_id != message.sender_id
+    ]
 
 
 def stop_reason(account: XAccount, at: datetime) -> str:
@@ -53,11 +92,16 @@ def place_of(account: XAccount) -> str:
     return f"a message to @{account.handle}"
 
 
-def _hear(account: XAccount, message: ReceivedDM) -> None:
+def _stop(account: XAccount, message: ReceivedDM) -> None:
+    reason = stop_reason(account, message.created_at)
+    suppress_step(account.workspace_id, message.sender_id, reason, actor_id=None)
+
+
+def _hear(account: XAccount, message: ReceivedDM, *, stopped: bool) -> None:
+    """`stopped`: a stop took effect already, and a person may have lifted it since then."""
     stop = reads_as_stop(message.text)
-    if stop:
-        reason = stop_reason(account, message.created_at)
-        suppress_step(account.workspace_id, message.sender_id, reason, actor_id=None)
+    if stop and not stopped:
+        _stop(account, message)
     if stop is not False:
         return
     somebody = Somebody(message.sender_id, message.handle, message.name)
