@@ -1,9 +1,10 @@
 """How far a forecast is from what then happens: workers and beat as they are, windows of 30 seconds.
 
-The forecast is asked for once, before anything leaves. Two accounts of one app come to their own
-limits, six of another app to the app's; each has more letters than three windows hold, due over some
-seconds, so that later letters stand behind all that the first ones did. An error is the distance
-between the forecast and X's own stamp, as a share of the window.
+The forecast is asked for once, when every account has sent one letter: the ledger knows by then how
+long a call takes. Two accounts of one app come to their own limits, six of another app to the app's;
+each has as many letters as three windows hold, due over some seconds, so that later letters stand
+behind all that the first ones did. An error is the distance between the forecast and X's own stamp,
+as a share of the window.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from bench.works import Works, in_a_child, rows, wait_until
 WINDOW = 30
 ACCOUNT_WINDOWS, APP_WINDOWS = [(15, WINDOW)], [(60, WINDOW)]
 OF_THEIR_OWN, OF_THE_APP = 2, 6
-LETTERS_EACH, DUE_SECONDS, FROM_NOW = 45, 5, 15
+LETTERS_EACH, DUE_SECONDS = 45, 5
+# Until then workers have started, and each account has sent its first letter.
+FROM_NOW = 60
 WORKERS = 2
 LATENCY = 0.1
 
@@ -45,12 +48,18 @@ def measure() -> dict[str, Any]:
     works.sandbox.set_latency(LATENCY, "send_dm")
     # A multiplication by a prime scatters the moments, the same way each time.
     spread = f"n::bigint * 7919 * 7919 % {DUE_SECONDS * 1000} * interval '1 millisecond'"
-    letters = works.letters(
-        LETTERS_EACH * len(works.accounts),
-        due=f"outreach_now() + interval '{FROM_NOW} seconds' + {spread}",
+    accounts = len(works.accounts)
+    later = f"interval '{FROM_NOW} seconds' + {spread}"
+    made = works.letters(
+        (1 + LETTERS_EACH) * accounts,
+        due=f"outreach_now() + CASE WHEN n < {accounts} THEN interval '0' ELSE {later} END",
     )
-    said = forecasting.forecast_queued(works.house.marketer)
+    first, letters = made[:accounts], made[accounts:]
     with works.workers(WORKERS):
+        wait_until(lambda: not _any_left(first), seconds=FROM_NOW)
+        said = forecasting.forecast_queued(works.house.marketer)
+        if said.leave != len(letters):
+            raise RuntimeError("letters left before the forecast: FROM_NOW is too short here")
         wait_until(lambda: not _any_left(letters), seconds=300)
     arrived = {int(dm["id"]): dm["created_ms"] / 1000 for dm in works.sandbox.ledger()}
     sent = rows(
@@ -75,7 +84,7 @@ def measure() -> dict[str, Any]:
         "mean_s": round(statistics.mean(off.values()), 2),
         "last_of_all_s": round(last - said.last.timestamp(), 2),
         "letters": len(off),
-        "accounts": len(works.accounts),
+        "accounts": accounts,
         "workers": WORKERS,
         "account_windows": ACCOUNT_WINDOWS,
         "app_windows": APP_WINDOWS,
