@@ -371,6 +371,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 TICK_SECONDS = env.float("TICK_SECONDS", default=2.0)
 # The cache key under which the tick leaves its time, in seconds of Unix time.
 HEARTBEAT = "delivery.tick"
+COME_BACK_SECONDS = env.float("COME_BACK_SECONDS", default=15.0)
 SEAL_SECONDS = env.float("SEAL_SECONDS", default=5.0)
 REFRESH_SECONDS = env.float("REFRESH_SECONDS", default=60.0)
 WARN_SECONDS = env.float("WARN_SECONDS", default=60.0)
@@ -393,6 +394,7 @@ def _every(seconds: float, task: str) -> dict[str, Any]:
 
 CELERY_BEAT_SCHEDULE = {
     "find-due-letters": _every(TICK_SECONDS, "outreach.delivery.tasks.tick"),
+    "queue-what-is-free-again": _every(COME_BACK_SECONDS, "outreach.delivery.tasks.come_back"),
     # So that an account stays connected though nobody writes from it.
     "refresh-x-tokens": _every(REFRESH_SECONDS, "outreach.x.tasks.refresh_soon"),
     "warn-of-caps": _every(WARN_SECONDS, "outreach.x.tasks.warn_of_caps"),

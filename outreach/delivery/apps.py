@@ -20,11 +20,19 @@ class DeliveryConfig(AppConfig):
         from outreach.delivery import actions, erasing, forecasting, pausing, queries, settling
         from outreach.delivery.hearing.queries import heard
         from outreach.drafts.hooks import approval_withdrawn, approved, last_letter, would_leave
-        from outreach.x.hooks import app_chosen, goes_on, heard_at, on_event, spent_on_letters
+        from outreach.x.hooks import (
+            app_chosen,
+            goes_on,
+            heard_at,
+            on_event,
+            on_store,
+            spent_on_letters,
+        )
 
         app_chosen.fill(actions.make_app_pace)
         goes_on.fill(pausing.account_goes_on)
         heard_at.fill(heard)
+        on_store(settling.SENT, settling.stored_events)
         on_event(settling.SENT, settling.settle_by_event)
         spent_on_letters.fill(queries.spent_on_letters)
         workspace_created.fill(actions.make_policy)

@@ -14,6 +14,7 @@ from django.conf import settings
 from outreach.customers.models import Customer
 from outreach.delivery import budget
 from outreach.delivery.gates import Facts
+from outreach.delivery.hearing.queries import HEARD
 from outreach.delivery.models import Delivery
 from outreach.delivery.statements import one
 from outreach.drafts.policy_queries import read_again, terms_of
@@ -95,7 +96,6 @@ _FACTS = """
                 AND other.sent_at > clock.now - make_interval(days => policy.cap_days))
     ) written
 """
-HEARD = "true"
 _ALLOWED_AT = """
     /* page: when the limits allow the next */
     WITH clock AS MATERIALIZED (SELECT outreach_now() AS now)

@@ -39,6 +39,8 @@ MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
 }
 # X may have it, or is about to: nothing else goes to this person from this account meanwhile.
 IN_THE_AIR = (_S.SENDING, _S.UNCERTAIN)
+# Why a letter is held back that comes back by itself once the reason is gone (coming_back.py).
+COMES_BACK = ("not_followed", "not_following", "no_dms", "gone", "no_permission")
 # May still leave by itself or by a person's word.
 OPEN = (_S.QUEUED, _S.BLOCKED)
 
@@ -170,6 +172,11 @@ class Delivery(WorkspaceRow):
                 fields=["x_account", "lane", "look_at", "id"],
                 condition=Q(state=_S.QUEUED),
                 name="delivery_in_lane",
+            ),
+            models.Index(
+                fields=["leave_by"],
+                condition=Q(state=_S.BLOCKED, reason_code__in=COMES_BACK),
+                name="delivery_comes_back",
             ),
             models.Index(
                 fields=["campaign", "state", "-id"],

@@ -6,18 +6,20 @@ match by its words; an id that this frees is matched anew.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 from outreach.customers.finding.actions import written_step
+from outreach.customers.newcomers import not_erased
 from outreach.delivery.arrival import arrived, lock
 from outreach.delivery.matching import words_key
 from outreach.delivery.models import SeenBy
 from outreach.delivery.statements import one, rows, run
 from outreach.ground.writes import step
-from outreach.x.models import ActivityEvent
-from outreach.x.payloads import sent_dms_of
+from outreach.x.models import ActivityEvent, XAccount
+from outreach.x.payloads import SentEvent, sent_dms_of
 
 SENT = "dm.sent"
 # X's clock is not ours, and its stamps may be whole seconds.
@@ -89,27 +91,35 @@ class Message:
 
 
 @step
-def stored_event(event: ActivityEvent) -> None:
-    """Note the messages of a dm.sent event in the transaction that stores it: a claim sees them."""
-    _note(event)
+def stored_events(events: Sequence[ActivityEvent]) -> None:
+    """Note the messages of dm.sent events in the transaction that stores them: claims look there."""
+    accounts = XAccount.everywhere.in_bulk({event.account_id for event in events})
+    for event in events:
+        account = accounts[event.account_id or 0]
+        messages = sent_dms_of([event])
+        kept = not_erased(account.workspace_id, {sent.recipient_id for sent in messages})
+        for sent in messages:
+            if sent.recipient_id in kept:
+                note(account.pk, _message(sent), SeenBy.EVENT)
 
 
 @step
 def settle_by_event(event: ActivityEvent) -> None:
     """X tells that an account sent something: settle what it belongs to."""
-    for message in _note(event):
-        match(message.dm_event_id)
-
-
-def _note(event: ActivityEvent) -> list[Message]:
     assert event.account_id is not None  # nobody's events are not handed on
-    messages = [
-        Message(sent.dm_event_id, sent.recipient_id, sent.text, sent.created_at)
-        for sent in sent_dms_of([event])
-    ]
-    for message in messages:
-        note(event.account_id, message, SeenBy.EVENT)
-    return messages
+    show(event.account_id, sent_dms_of([event]), SeenBy.EVENT)
+
+
+@step
+def show(x_account_id: int, sent: Iterable[SentEvent], via: SeenBy) -> None:
+    """Messages of an account's own, of people who were not erased: settle what they belong to."""
+    for each in sent:
+        note(x_account_id, _message(each), via)
+        match(each.dm_event_id)
+
+
+def _message(sent: SentEvent) -> Message:
+    return Message(sent.dm_event_id, sent.recipient_id, sent.text, sent.created_at)
 
 
 @step

@@ -16,7 +16,8 @@ from django.db.models.functions import Greatest
 
 from outreach.customers.newcomers import not_erased
 from outreach.delivery.hearing.queries import missed_since
-from outreach.delivery.models import AccountPace
+from outreach.delivery.models import AccountPace, SeenBy
+from outreach.delivery.settling import show
 from outreach.ground.writes import engine_action, outside_transactions
 from outreach.x.dm_reading import Company, read_back
 from outreach.x.models import XAccount
@@ -81,5 +82,7 @@ def _erased_among(workspace_id: int, x_user_ids: Sequence[int]) -> set[int]:
     return set(x_user_ids) - not_erased(workspace_id, x_user_ids)
 
 
+@engine_action
 def _show(x_account_id: int, sent: Sequence[SentEvent]) -> None:
-    """The seam to settling: messages of ours that a reading found, oldest first."""
+    """Messages of ours that a reading found, oldest first."""
+    show(x_account_id, sent, SeenBy.READ)
