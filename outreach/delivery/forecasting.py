@@ -159,7 +159,8 @@ def would_leave(
 ) -> WouldLeave:
     """The same for one letter, in words, as composer and review show it."""
     found = if_sent(member, x_account_id, send_at, [customer_id], campaign_id=campaign_id)
-    return WouldLeave(found.last, found.exact, found.why, price_words(found.price))
+    held = any(each.held for each in found.each.values())
+    return WouldLeave(found.last, held, found.exact, found.why, price_words(found.price))
 
 
 def _queued(scope: Scope) -> QuerySet[Delivery]:

@@ -24,11 +24,12 @@ last_letter: Hook[[int, int], datetime | None] = Hook("drafts.last_letter")
 class WouldLeave:
     """When a letter would leave, were it approved now, and what it costs.
 
-    `at` None: it would not before its *leave by*. `why`: what it waits for, in a sentence. Not
-    `exact`: then or later. `price` in words.
+    `at` None: it would not before its *leave by*, or, `held`, not until somebody lets it. `why`: what
+    it waits for, in a sentence. Not `exact`: then or later. `price` in words.
     """
 
     at: datetime | None
+    held: bool
     exact: bool
     why: str
     price: str

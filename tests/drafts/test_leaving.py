@@ -11,6 +11,7 @@ from django.urls import reverse
 from outreach.delivery.models import SendingPolicy
 from outreach.drafts.models import Draft, Revision
 from outreach.ground.clock import now
+from outreach.x.actions import pause_account
 from tests import factories
 from tests.factories import WORDS
 
@@ -131,6 +132,12 @@ def test_the_composer_says_what_it_waits_for(house, browser, draft):
     words = " ".join(response.content.decode().split())
     assert "Approved now, it would not leave before its time is over." in words
     assert "It waits for the hours and days on which they may be written to." in words
+
+
+def test_what_holds_everything_is_said_while_one_writes(house, browser, draft):
+    pause_account(house.manager, house.account.pk)
+    words = " ".join(browser.get(page(house, "compose", draft.pk)).content.decode().split())
+    assert "Approved now, it would wait. Paused by Ruth Reader." in words
 
 
 def test_the_review_says_when_it_leaves_and_what_it_costs(house, browser, draft):
