@@ -81,6 +81,8 @@ Answer = Claimed | NothingDue | Closed | OnHold | Held | Busy
 
 # What came too late for its turn at the app's limit is waited for so long by the others.
 TURN_GRACE = timedelta(seconds=30)
+# Somebody queues a letter at this very moment: look again when they have.
+A_MOMENT = timedelta(seconds=1)
 
 LOCK_PACE = """
     /* claim: lock the pace */
@@ -114,6 +116,11 @@ CHOOSE = """
         ORDER BY lane > %(last_lane)s DESC, lane LIMIT 1
     ) due ON true
     LEFT JOIN delivery_delivery letter ON letter.id = due.id
+"""
+# Whether nobody queues a letter of the account at this moment, unseen by us (migration 0010).
+ALONE = """
+    /* claim: does nobody queue a letter */
+    SELECT pg_try_advisory_xact_lock(delivery_queueing(%(account)s)) AS alone
 """
 LOCK_CUSTOMER = """
     /* claim: lock the customer */
@@ -199,8 +206,7 @@ def claim_next(x_account_id: int, pace: SimpleNamespace, *, holding: bool = Fals
     chosen = one(CHOOSE, account=x_account_id, last_lane=pace.last_lane)
     assert chosen is not None
     if chosen.id is None:
-        _look_later(x_account_id, chosen.look_at)
-        return NothingDue(chosen.look_at)
+        return _nothing_due(x_account_id, pace)
     if not _lock(chosen, holding=holding):
         # Cancelled between the look and the lock, or held by somebody else: the caller looks again.
         return NothingDue(clock_now())
@@ -221,6 +227,21 @@ def claim_next(x_account_id: int, pace: SimpleNamespace, *, holding: bool = Fals
         case verdict:
             _hold(letter, verdict)
             return Held(letter.id, verdict)
+
+
+def _nothing_due(x_account_id: int, pace: SimpleNamespace) -> NothingDue:
+    """Look at the account when its next letter is due, whoever queues one meanwhile."""
+    moment = clock_now()
+    alone = one(ALONE, account=x_account_id)
+    if alone is None or not alone.alone:
+        return NothingDue(moment + A_MOMENT)
+    # Who queued one before is seen now; who does from here on waits for our commit.
+    chosen = one(CHOOSE, account=x_account_id, last_lane=pace.last_lane)
+    assert chosen is not None
+    if chosen.id is not None:
+        return NothingDue(moment)
+    _look_later(x_account_id, chosen.look_at)
+    return NothingDue(chosen.look_at)
 
 
 def _lock(chosen: SimpleNamespace, *, holding: bool) -> bool:

@@ -28,12 +28,12 @@ LET_GO_ON = """
     /* resume: look at the accounts now */
     UPDATE delivery_accountpace SET look_at = outreach_now()
     WHERE x_account_id IN (
+        -- A claim that still saw the pause is waited for, whatever moment it is about to set.
         SELECT pace.x_account_id FROM delivery_accountpace pace
         JOIN x_xaccount account ON account.id = pace.x_account_id
-        WHERE (pace.look_at IS NULL OR pace.look_at > outreach_now())
-            AND (%(account)s::bigint IS NULL OR account.id = %(account)s)
+        WHERE (%(account)s::bigint IS NULL OR account.id = %(account)s)
             AND (%(workspace)s::bigint IS NULL OR account.workspace_id = %(workspace)s)
-        ORDER BY pace.x_account_id FOR NO KEY UPDATE
+        ORDER BY pace.x_account_id FOR NO KEY UPDATE OF pace
     )
     RETURNING x_account_id
 """
