@@ -140,6 +140,7 @@ SINCE = """
     /* claim: count since X's report */
     SELECT count(*) AS used FROM delivery_attempt
     WHERE {owner} = %(owner)s AND started_at > %(since)s
+        AND counts_until > %(since)s  -- later than its start, and what the ledger is indexed by
 """
 TAKE = """
     /* claim: take the letter */
