@@ -271,6 +271,9 @@ def _within_limits(letter: SimpleNamespace) -> Answer:
         return _take(letter)
     # Its place among those that wait for the app, unless it could not use its turn.
     waits_for_app = of_app is not None and of_app > (of_account or letter.now)
+    if waits_for_app and letter.turns_end is not None:
+        # Whoever is ahead and does not come loses its turn then, and this one may have it.
+        until = min(until, letter.turns_end)
     _look_later(letter.x_account_id, until, wants=letter.app_id if waits_for_app else None)
     return Closed(until)
 
