@@ -459,9 +459,9 @@ def _is_spam(error: XError) -> bool:
 
 
 def _refused_in_a_row(x_account_id: int) -> bool:
-    last = Attempt.objects.filter(
-        x_account_id=x_account_id, outcome__in=[Outcome.SENT, Outcome.NOT_SENT]
-    ).order_by("-counts_until")
+    # What X only put off (a limit, a token) is no letter between them.
+    decided = Q(outcome=Outcome.SENT) | Q(outcome=Outcome.NOT_SENT, kind__in=NeverReason)
+    last = Attempt.objects.filter(decided, x_account_id=x_account_id).order_by("-counts_until")
     kinds = list(last.values_list("kind", flat=True)[:REFUSALS_IN_A_ROW])
     return kinds == [NeverReason.SPAM.value] * REFUSALS_IN_A_ROW
 

@@ -54,7 +54,7 @@ STOPPED_CAMPAIGNS = """
         SELECT count(DISTINCT never.x_user_id) FROM (
             SELECT recipient_x_user_id, sent_at FROM delivery_delivery
             WHERE campaign_id = campaign.id AND state = 'sent'
-            ORDER BY id DESC LIMIT %(last)s
+            ORDER BY sent_at DESC, id DESC LIMIT %(last)s
         ) letter
         JOIN customers_suppression never ON never.workspace_id = campaign.workspace_id
             AND never.x_user_id = letter.recipient_x_user_id AND never.since >= letter.sent_at
