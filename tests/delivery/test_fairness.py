@@ -78,7 +78,7 @@ def test_a_campaign_whose_letters_are_not_due_yet_has_no_turn(house):
 def test_a_letter_that_has_to_wait_keeps_nobody_back(house):
     campaign = factories.campaign(house)
     waiting = due(factories.delivery(house, campaign=campaign), 60)
-    Relationship.objects.filter(customer=waiting.customer_id).update(followed_by=False)
+    Relationship.everywhere.filter(customer=waiting.customer_id).update(followed_by=False)
     behind = due(factories.delivery(house, campaign=campaign), 30)
     other = due(factories.delivery(house), 10)
     answers = [claim_for(house) for _ in range(3)]

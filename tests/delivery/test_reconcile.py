@@ -356,12 +356,14 @@ def test_at_the_monthly_cap_it_waits_and_nothing_is_asked(world, there, clock):
     assert look(there).outcome == "sent"
 
 
-def test_near_the_cap_it_reads_as_much_as_that_pays_for(world, there, sandbox, clock):
+def test_near_the_cap_it_reads_as_much_as_that_pays_for(world, sandbox, clock, settings):
     """Where letters wait already, what settles them is still paid for."""
+    settings.X_PRICES = [{"from": "2000-01-01", "send_dm": "0.020", "dm_event": "0.010"}]
+    there = sent_into_the_dark(world, sandbox, "error_after")
     for number in range(4):
         sandbox.write(MARIA, BRAND, f"Which ink? {number}")
     # The letter's own price, and three messages.
-    XApp.objects.filter(pk=world.account.app_id).update(monthly_cap=Decimal("0.045"))
+    XApp.objects.filter(pk=world.account.app_id).update(monthly_cap=Decimal("0.05"))
     clock(FIRST)
     assert (look(there).outcome, bought()) == ("uncertain", 3)
     assert Expense.objects.filter(kind="dm_event").get().reserved == 3

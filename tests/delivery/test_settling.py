@@ -340,7 +340,7 @@ def test_it_stays_sent_and_says_so_where_another_letter_to_them_is_in_the_air(
     late_answer = claimed_letter(house, other)
     outcomes.rescue(late_answer.attempt_id)
     Attempt.objects.filter(pk=late_answer.attempt_id).update(outcome="not_sent", settle_at=None)
-    Delivery.everywhere.filter(pk=other.pk).update(state="queued")
+    Delivery.everywhere.filter(pk=other.pk).update(state="queued", look_at=now() + 3600 * SECOND)
     own = new_id()
     tell(house, first, own)
     assert outcome(first) == ("sent", own)
@@ -365,7 +365,7 @@ def test_two_attempts_at_one_letter_whose_messages_are_swapped_leave_it_sent(
     assert (outcome(first), outcome(second)) == (("absent", None), ("sent", own))
 
 
-def test_an_answer_is_recorded_where_the_loser_s_words_wait_in_a_newer_delivery(
+def test_what_waits_for_a_person_goes_on_waiting_where_its_reason_was_another_s_message(
     house, maria, delivery, clock
 ):
     first = absent(house, delivery, clock)
@@ -377,7 +377,8 @@ def test_an_answer_is_recorded_where_the_loser_s_words_wait_in_a_newer_delivery(
     assert (outcome(first), state(newer)) == (("sent", own), "blocked")
     outcomes.record_sent(second, accepted(own))
     assert (outcome(second), state(other)) == (("sent", own), "sent")
-    assert (state(delivery), delivery.contradiction) == ("sent", outcomes.UNPROVEN_WORDS)
+    assert (state(delivery), delivery.contradiction) == ("uncertain", outcomes.UNPROVEN_WORDS)
+    assert state(newer) == "blocked"
 
 
 def test_a_refusal_frees_the_message_that_was_taken_for_its_own(house, maria, delivery, clock):
