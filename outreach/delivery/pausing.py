@@ -26,14 +26,14 @@ TOO_MANY_STOPS = (
 
 LET_GO_ON = """
     /* resume: look at the accounts now */
-    UPDATE delivery_accountpace SET look_at = outreach_now()
+    UPDATE delivery_accountqueue SET look_at = outreach_now()
     WHERE x_account_id IN (
-        -- A claim that still saw the pause is waited for, whatever moment it is about to set.
-        SELECT pace.x_account_id FROM delivery_accountpace pace
-        JOIN x_xaccount account ON account.id = pace.x_account_id
+        -- All of them: a claim that still saw the pause may be about to set a later moment.
+        SELECT queue.x_account_id FROM delivery_accountqueue queue
+        JOIN x_xaccount account ON account.id = queue.x_account_id
         WHERE (%(account)s::bigint IS NULL OR account.id = %(account)s)
             AND (%(workspace)s::bigint IS NULL OR account.workspace_id = %(workspace)s)
-        ORDER BY pace.x_account_id FOR NO KEY UPDATE OF pace
+        ORDER BY queue.x_account_id FOR NO KEY UPDATE OF queue
     )
     RETURNING x_account_id
 """

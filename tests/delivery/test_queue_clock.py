@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from outreach.celery import app
 from outreach.delivery import actions, claim, decisions, outcomes, pausing, tasks
 from outreach.delivery.claim import Claimed, NothingDue
-from outreach.delivery.models import AccountPace, Delivery
+from outreach.delivery.models import AccountQueue, Delivery
 from outreach.ground.clock import now
 from outreach.x.errors import NeverReason, TryLater
 from tests import factories
@@ -49,7 +49,12 @@ def empty_queue():
 
 
 def look_at(house):
-    return AccountPace.objects.values_list("look_at", flat=True).get(pk=house.account.pk)
+    found = AccountQueue.objects.filter(pk=house.account.pk)
+    return found.values_list("look_at", flat=True).first()
+
+
+def to_be_looked_at(house, moment) -> None:
+    AccountQueue.objects.update_or_create(x_account=house.account, defaults={"look_at": moment})
 
 
 def earliest(house):
@@ -152,24 +157,15 @@ def settings_of_hypothesis():
 
 def test_who_puts_a_letter_in_by_sql_alone_needs_to_know_nothing_of_it(house):
     delivery = factories.delivery(house, due=False)
-    AccountPace.objects.update(look_at=None)
+    AccountQueue.objects.update(look_at=None)
     Delivery.everywhere.update(look_at=delivery.look_at + MINUTE)
     assert look_at(house) == delivery.look_at + MINUTE
 
 
-def test_an_account_without_a_pace_gets_one_with_its_first_letter(house):
-    delivery = factories.delivery(house, due=False)
-    Delivery.everywhere.update(state="cancelled", reason="so")
-    AccountPace.objects.all().delete()
-    Delivery.everywhere.update(state="queued")
-    assert look_at(house) == delivery.look_at
-
-
 def test_a_later_letter_touches_nothing(house):
     first = factories.delivery(house)
-    row = AccountPace.objects.values().get()
     factories.delivery(house, due=False)
-    assert (AccountPace.objects.values().get(), look_at(house)) == (row, first.look_at)
+    assert look_at(house) == first.look_at
 
 
 # --- at once -----------------------------------------------------------------------------------------
@@ -183,9 +179,9 @@ def real_house(transactional_db):
 
 def test_a_letter_queued_while_a_claim_finds_nothing_is_not_forgotten(real_house, monkeypatch):
     """It is committed when the claim has looked, and before the claim says when to look again."""
-    AccountPace.objects.update(look_at=now())
+    to_be_looked_at(real_house, now())
     revision = factories.submitted(real_house)
-    halt = halt_before(monkeypatch, claim, "_look_later")
+    halt = halt_before(monkeypatch, claim, "_nothing_due")
     with threads(2) as start:
         claiming = start(claim.claim, real_house.account.pk)
         halt.wait()
@@ -201,16 +197,14 @@ def test_a_letter_queued_while_a_claim_finds_nothing_is_not_forgotten(real_house
 def test_a_letter_that_is_being_queued_keeps_the_account_looked_at(real_house, monkeypatch):
     """Its approval is not committed yet, so no claim sees it."""
     before = now()
-    AccountPace.objects.update(look_at=before)
+    to_be_looked_at(real_house, before)
     revision = factories.submitted(real_house)
     halt = halt_before(monkeypatch, actions, "hint")
     with threads(2) as start:
         approving = start(factories.decided, real_house, revision)
         halt.wait()
-        answer = claim.claim(real_house.account.pk)
-        assert isinstance(answer, NothingDue)
-        assert answer.look_at is not None
-        assert answer.look_at - now() <= timedelta(seconds=1)
+        # It sees no letter, and waits for nobody.
+        assert claim.claim(real_house.account.pk) == NothingDue(None)
         halt.let_go()
         approving.result()
     assert look_at(real_house) == before
@@ -223,8 +217,8 @@ def test_what_goes_on_while_a_claim_still_sees_the_pause_is_looked_at(real_house
     campaign = factories.campaign(real_house)
     factories.delivery(real_house, campaign=campaign)
     pausing.pause_campaign(real_house.manager, campaign.pk)
-    AccountPace.objects.update(look_at=now())
-    halt = halt_before(monkeypatch, claim, "_look_later")
+    to_be_looked_at(real_house, now())
+    halt = halt_before(monkeypatch, claim, "_nothing_due")
     with threads(2) as start:
         claiming = start(claim.claim, real_house.account.pk)
         halt.wait()
@@ -247,7 +241,7 @@ def test_the_tick_wakes_exactly_who_is_due_or_soon(house, settings, monkeypatch)
     others = [factories.house() for _ in range(4)]
     for each, seconds in zip([house, *others], (-3600, 0, 1.5, 30, None), strict=True):
         moment = None if seconds is None else now() + timedelta(seconds=seconds)
-        AccountPace.objects.filter(pk=each.account.pk).update(look_at=moment)
+        to_be_looked_at(each, moment)
     woken: list[int] = []
     monkeypatch.setattr(tasks, "wake", lambda account, seconds: woken.append(account))
     tasks.tick()
@@ -258,7 +252,7 @@ def test_the_tick_takes_those_who_wait_longest_first(house, monkeypatch):
     other = factories.house()
     monkeypatch.setattr(tasks, "MOST_ACCOUNTS", 1)
     for each, minutes in ((house, 1), (other, 2)):
-        AccountPace.objects.filter(pk=each.account.pk).update(look_at=now() - minutes * MINUTE)
+        to_be_looked_at(each, now() - minutes * MINUTE)
     woken = []
     monkeypatch.setattr(tasks, "wake", lambda account, seconds: woken.append((account, seconds)))
     tasks.tick()
