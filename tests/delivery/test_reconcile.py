@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ from tests import factories
 from tests.delivery.conftest import BRAND, MARIA
 from tests.delivery.letters import SECOND, state, tell
 from tests.delivery.meanwhile import halt_before, queued, threads
+from tests.x.awkward import Awkward, answering
 
 ENDPOINT = "dm_events_with"
 # Deadline, timeouts and settling time together; then the second look, ten minutes later.
@@ -299,14 +301,18 @@ def test_more_pages_than_anybody_reads_leave_it_to_a_person(nowhere, sandbox, cl
     assert (state(nowhere), nowhere.reason) == ("uncertain", reconcile.UNREADABLE)
 
 
-def test_an_event_that_cannot_be_read_leaves_it_to_a_person(nowhere, clock):
-    attempt = nowhere.attempts.get()
-    clock(FIRST)
-    reconcile.conclude(attempt.pk, now(), reconcile.Found([], False))
-    clock(SECOND_LOOK)
-    reconcile.conclude(attempt.pk, now(), reconcile.Found([], False))
-    attempt.refresh_from_db()
-    assert (attempt.outcome, attempt.absent_reads) == ("uncertain", 0)
+def test_an_event_that_cannot_be_read_leaves_it_to_a_person(nowhere, clock, settings):
+    page = {
+        "data": [{"id": "7", "event_type": "MessageCreate", "text": "Hello"}],
+        "meta": {"result_count": 1},
+    }
+    with Awkward(answering("200 OK", json.dumps(page).encode())) as server:
+        settings.X_API_URL = server.base_url
+        for seconds in (FIRST, SECOND_LOOK):
+            clock(seconds)
+            attempt = look(nowhere)
+        assert len(server.requests) == 2
+    assert (attempt.outcome, attempt.absent_reads, bought()) == ("uncertain", 0, 2)
     assert (state(nowhere), nowhere.reason_code) == ("uncertain", "unreadable")
 
 
