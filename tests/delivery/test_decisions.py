@@ -12,6 +12,7 @@ from outreach.customers import actions as customers
 from outreach.delivery import arrival, decisions, outcomes
 from outreach.delivery.actions import CannotMove
 from outreach.delivery.claim import Claimed, Held, NothingDue
+from outreach.delivery.letter_queries import unsure_of, way_of
 from outreach.delivery.models import Attempt, Delivery, SeenDM
 from outreach.ground.clock import now
 from outreach.x.errors import NeverReason
@@ -41,6 +42,17 @@ def delivery(house):
 @pytest.fixture
 def claimed(house, delivery):
     return unsure(house, delivery)
+
+
+def what_is_known(house, delivery):
+    """What the letter's page says of one that is unsure."""
+    return unsure_of(way_of(house.manager, delivery.revision.draft))
+
+
+def shown(house, delivery) -> list[int]:
+    """The messages that a manager may say the letter is."""
+    known = what_is_known(house, delivery)
+    return [message.id for message in known.shown] if known else []
 
 
 def last_said(delivery, verb: str) -> AuditEvent:
@@ -73,11 +85,10 @@ def test_it_counts_as_written_to_them(house, delivery, claimed):
 def test_it_claims_the_message_that_was_shown(house, delivery, claimed):
     id_ = new_id()
     tell(house, claimed, id_, "The words as X mangled them")
-    (shown,) = decisions.shown(delivery)
-    assert (shown.dm_event_id, state(delivery)) == (id_, "uncertain")
+    assert (shown(house, delivery), state(delivery)) == ([id_], "uncertain")
     decisions.it_arrived(house.manager, delivery.pk, id_)
     assert (state(delivery), delivery.dm_event_id, outcome(claimed)) == ("sent", id_, ("sent", id_))
-    assert decisions.shown(delivery) == []
+    assert what_is_known(house, delivery) is None
 
 
 def test_a_message_that_x_does_not_show_is_refused(house, delivery, claimed):
@@ -94,7 +105,7 @@ def test_one_that_is_another_letter_s_is_not_shown_and_refused(house, delivery, 
     outcomes.record_sent(theirs, accepted(id_))
     tell(house, theirs, id_)
     unsure(house, delivery)
-    assert decisions.shown(delivery) == []
+    assert shown(house, delivery) == []
     with pytest.raises(CannotMove):
         decisions.it_arrived(house.manager, delivery.pk, id_)
     assert (state(delivery), state(other)) == ("uncertain", "sent")
@@ -105,14 +116,14 @@ def test_one_to_somebody_else_or_from_long_before_is_not_shown(house, delivery, 
     tell(house, other, new_id(), "Other words")
     tell(house, claimed, new_id(), "Other words", at=now() - timedelta(minutes=5))
     assert SeenDM.objects.count() == 2
-    assert decisions.shown(delivery) == []
+    assert shown(house, delivery) == []
 
 
 def test_the_newest_is_shown_first(house, delivery, claimed):
     first, second = new_id(), new_id()
     for id_, seconds in ((first, 1), (second, 2)):
         tell(house, claimed, id_, "Other words", at=now() + timedelta(seconds=seconds))
-    assert [message.dm_event_id for message in decisions.shown(delivery)] == [second, first]
+    assert shown(house, delivery) == [second, first]
 
 
 def test_an_answer_of_x_outranks_what_a_person_claimed(house, delivery, claimed):
@@ -162,6 +173,21 @@ def test_after_a_duplicate_it_may_be_sent_again_too(house, delivery, clock):
     outcomes.record_not_sent(second, never(NeverReason.DUPLICATE))
     decisions.send_again(house.manager, delivery.pk)
     assert (state(delivery), outcome(first)) == ("queued", ("absent", None))
+
+
+def test_after_a_duplicate_the_page_speaks_of_the_call_that_may_have_arrived(
+    house, delivery, clock
+):
+    first = absent(house, delivery, clock)
+    outcomes.record_not_sent(claimed_letter(house, delivery), never(NeverReason.DUPLICATE))
+    delivery.refresh_from_db()
+    known = what_is_known(house, delivery)
+    attempt = Attempt.objects.get(pk=first.attempt_id)
+    assert (known.called_at, known.next_look) == (attempt.started_at, attempt.settle_at)
+    assert known.next_look is not None
+    assert known.happened == (
+        "It refused the next call as the same words again, so it may have taken this one."
+    )
 
 
 # --- who, and what ---------------------------------------------------------------------------------
