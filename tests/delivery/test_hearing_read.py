@@ -15,7 +15,7 @@ from outreach.customers.erasing import actions as erasing
 from outreach.customers.models import Customer, Permission, Suppression
 from outreach.delivery import claim, outcomes
 from outreach.delivery.hearing import queries, reading, tasks
-from outreach.delivery.models import AccountPace, Attempt, Delivery, SendingPolicy
+from outreach.delivery.models import AccountPace, AccountQueue, Attempt, Delivery, SendingPolicy
 from outreach.ground.clock import now
 from outreach.x import dm_reading, events
 from outreach.x.errors import Unknown
@@ -454,21 +454,22 @@ def test_only_who_writes_is_read(world, account):
     assert queries.unheard() == []
     _left(world, account, ago=timedelta(days=8))
     Delivery.everywhere.update(state="cancelled", reason="so")
-    AccountPace.objects.update(look_at=None)
+    AccountQueue.objects.update(look_at=None)
     assert queries.unheard() == []
     Attempt.objects.update(counts_until=now() - timedelta(days=6))
     assert queries.unheard() == [account.pk]
     Attempt.objects.update(counts_until=now() - timedelta(days=8))
-    AccountPace.objects.update(look_at=now() + 20 * MINUTE)
+    AccountQueue.objects.update(look_at=now() + 20 * MINUTE)
     assert queries.unheard() == []
-    AccountPace.objects.update(look_at=now() + 10 * MINUTE)
+    AccountQueue.objects.update(look_at=now() + 10 * MINUTE)
     assert queries.unheard() == [account.pk]
     XAccount.everywhere.update(state=AccountState.DISCONNECTED, disconnected_at=now())
     assert queries.unheard() == []
 
 
 def test_while_it_lasts_it_is_read_again_before_the_minutes_are_over(world, account):
-    AccountPace.objects.update(look_at=now(), heard_dms_at=now() - 4 * MINUTE)
+    AccountQueue.objects.update_or_create(x_account=account, defaults={"look_at": now()})
+    AccountPace.objects.update(heard_dms_at=now() - 4 * MINUTE)
     assert queries.unheard() == []
     AccountPace.objects.update(heard_dms_at=now() - 5 * MINUTE)
     assert queries.unheard() == [account.pk]

@@ -122,16 +122,17 @@ _UNHEARD = f"""
     /* tick: whom nobody hears */
     SELECT account.id
     {_ACCOUNTS}
+    LEFT JOIN delivery_accountqueue queue ON queue.x_account_id = account.id
     LEFT JOIN x_dmreading reading ON reading.account_id = account.id
     WHERE account.state <> 'disconnected'
-        AND (pace.look_at <= clock.now + within OR EXISTS (
+        AND (queue.look_at <= clock.now + within OR EXISTS (
             SELECT FROM delivery_attempt spoke WHERE spoke.x_account_id = account.id
                 AND spoke.counts_until > clock.now - %(answers)s::interval))
         AND NOT {_TOLD.format(within=_SILENT)}
         AND NOT {_READ.format(within=_EARLY)}
         AND (reading.again_at IS NULL OR reading.again_at <= clock.now)
         AND (reading.leased_until IS NULL OR reading.leased_until < clock.now)
-    ORDER BY pace.look_at NULLS LAST, read_at NULLS FIRST
+    ORDER BY queue.look_at NULLS LAST, read_at NULLS FIRST
     LIMIT %(most)s
 """  # noqa: S608
 # Back to where something may be missing. What came before an account was connected is none of
