@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,11 +9,11 @@ from crispy_forms.helper import FormHelper
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from outreach.drafts.actions import Words
 from outreach.drafts.models import Clock, Decision, Draft, Side
 from outreach.ground.clock import now
+from outreach.ground.moments import WallTime
 from outreach.ground.zones import at_local, oddity, place
 
 # More than X takes (10,000), so that guidance can say by how much a letter is too long.
@@ -30,23 +29,6 @@ def _line(label: str, help_text: str = "") -> forms.CharField:
         help_text=help_text,
         error_messages={"max_length": "Say it in 300 characters; it has %(show_value)d."},
     )
-
-
-class WallTime(forms.DateTimeField):
-    """A day and time as a clock on the wall shows it; whose clock, the form knows."""
-
-    def to_python(self, value: Any) -> datetime | None:
-        """Return it, naive. Raises ValidationError for what is no day and time."""
-        if not isinstance(value, str) or not value.strip():
-            return super().to_python(value)
-        try:
-            local = parse_datetime(value.strip())
-        except ValueError:
-            local = None
-        if local is None or not 2000 < local.year < 2100:
-            # Beyond this century the calendar's ends overflow where zones and days are reckoned.
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
-        return local.replace(tzinfo=None)
 
 
 class WhenForm(forms.Form):

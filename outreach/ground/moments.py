@@ -1,4 +1,4 @@
-"""A form's field for a day and a time of somebody's clock."""
+"""Form fields for a day and a time of somebody's clock."""
 
 from __future__ import annotations
 
@@ -14,16 +14,11 @@ from django.utils.dateparse import parse_datetime
 from outreach.ground.zones import at_local
 
 
-class LocalMoment(forms.DateTimeField):
-    """A day and time of which daylight saving makes no error.
-
-    It is the reader's, unless `zone` is set on the field before the form is cleaned.
-    """
-
-    zone: ZoneInfo | None = None
+class WallTime(forms.DateTimeField):
+    """A day and time as a clock on the wall shows it; whose clock, the form knows."""
 
     def to_python(self, value: Any) -> datetime | None:
-        """Return the moment, aware. Raises ValidationError for what is no day and time."""
+        """Return it, naive. Raises ValidationError for what is no day and time."""
         if not isinstance(value, str) or not value.strip():
             return super().to_python(value)
         try:
@@ -33,5 +28,21 @@ class LocalMoment(forms.DateTimeField):
         if local is None or not 2000 < local.year < 2100:
             # Beyond this century the calendar's ends overflow where zones and days are reckoned.
             raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return local.replace(tzinfo=None)
+
+
+class LocalMoment(WallTime):
+    """A day and time of which daylight saving makes no error.
+
+    It is the reader's, unless `zone` is set on the field before the form is cleaned.
+    """
+
+    zone: ZoneInfo | None = None
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Return the moment, aware. Raises ValidationError for what is no day and time."""
+        local = super().to_python(value)
+        if local is None:
+            return None
         zone = self.zone or ZoneInfo(str(timezone.get_current_timezone()))
         return at_local(local.date(), local.time(), zone)
