@@ -19,10 +19,11 @@ log = logging.getLogger("outreach.delivery")
 
 # So many accounts a tick; the next one takes the rest.
 MOST_ACCOUNTS = 1000
+# The clock is read once, as a subquery: what may change from row to row is no bound for an index.
 SOON = """
     /* tick: which accounts are to be looked at */
     SELECT x_account_id, look_at FROM delivery_accountqueue
-    WHERE look_at <= outreach_now() + %(ahead)s ORDER BY look_at LIMIT %(most)s
+    WHERE look_at <= (SELECT outreach_now()) + %(ahead)s ORDER BY look_at LIMIT %(most)s
 """
 
 
