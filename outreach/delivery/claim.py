@@ -84,8 +84,8 @@ TURN_GRACE = timedelta(seconds=30)
 
 LOCK_PACE = """
     /* claim: lock the pace */
-    SELECT last_lane FROM delivery_accountpace WHERE x_account_id = %(account)s
-    FOR NO KEY UPDATE SKIP LOCKED
+    SELECT last_lane, clock_timestamp() AS began FROM delivery_accountpace
+    WHERE x_account_id = %(account)s FOR NO KEY UPDATE SKIP LOCKED
 """
 # The first letter of each lane, one look at the index a lane; then the next lane whose turn it is.
 # A lane whose campaign is paused is left out.
@@ -219,7 +219,8 @@ def claim_next(x_account_id: int, pace: SimpleNamespace, *, holding: bool = Fals
         one(LOCK_APP, account=x_account_id)
     money = level_for_letters(chosen.app_id, chosen.now)
     letter = facts.read(chosen.id)
-    if letter.look_at > letter.now or letter.waited >= settings.CALL_DEADLINE:
+    waited = (letter.read_at - pace.began).total_seconds()
+    if letter.look_at > letter.now or waited >= settings.CALL_DEADLINE:
         # A claim that waited so long for its locks could not call any more: it would only use up
         # an attempt, and where many wait, none would ever leave.
         return NothingDue(letter.now)
