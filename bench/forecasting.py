@@ -1,10 +1,12 @@
 """How far a forecast is from what then happens: workers and beat as they are, windows of 30 seconds.
 
-The forecast is asked for once, when every account has sent one letter: the ledger knows by then how
-long a call takes. Two accounts of one app come to their own limits, six of another app to the app's;
-each has as many letters as three windows hold, due over some seconds, so that later letters stand
-behind all that the first ones did. An error is the distance between the forecast and X's own stamp,
-as a share of the window.
+The forecast is asked for once, just before the first letter is due. Every account has sent three by
+then, so the ledger knows how long they take. Two accounts of one app come to their own limits. Six
+of another come to the app's, whose last window was used up evenly, as a day's letters are: a place
+comes free every half second and they take turns at it. Each account has as many letters as three
+windows hold, due over some seconds, so that later ones stand behind all that the first ones did. An
+error is the distance between the forecast and X's own stamp, as a share of the window. Windows are a
+thirtieth of X's; the tick is shortened likewise.
 """
 
 from __future__ import annotations
@@ -12,17 +14,19 @@ from __future__ import annotations
 import json
 import os
 import statistics
+from datetime import datetime, timedelta
 from typing import Any
 
 from bench.registry import Measured, figure
-from bench.works import Works, in_a_child, rows, wait_until
+from bench.works import Works, execute, in_a_child, rows, wait_until
 
 WINDOW = 30
 ACCOUNT_WINDOWS, APP_WINDOWS = [(15, WINDOW)], [(60, WINDOW)]
 OF_THEIR_OWN, OF_THE_APP = 2, 6
 LETTERS_EACH, DUE_SECONDS = 45, 5
-# Until then workers have started, and each account has sent its first letter.
-FROM_NOW = 60
+# Until then workers have started, and each account has sent its first letters.
+FIRST, FROM_NOW = 3, 60
+TICK = 2 / 30
 WORKERS = 2
 LATENCY = 0.1
 
@@ -34,6 +38,7 @@ def forecast_error() -> Measured:
         "bench.forecasting",
         X_ACCOUNT_WINDOWS=json.dumps(ACCOUNT_WINDOWS),
         X_APP_WINDOWS=json.dumps(APP_WINDOWS),
+        TICK_SECONDS=str(TICK),
     )
     return Measured(measured["worst"], measured)
 
@@ -41,6 +46,7 @@ def forecast_error() -> Measured:
 def measure() -> dict[str, Any]:
     """Ask for the forecast, let the letters leave, and compare."""
     from outreach.delivery import forecasting
+    from outreach.ground.clock import now
 
     works = Works()
     works.more_accounts(OF_THEIR_OWN - 1)
@@ -51,12 +57,15 @@ def measure() -> dict[str, Any]:
     accounts = len(works.accounts)
     later = f"interval '{FROM_NOW} seconds' + {spread}"
     made = works.letters(
-        (1 + LETTERS_EACH) * accounts,
-        due=f"outreach_now() + CASE WHEN n < {accounts} THEN interval '0' ELSE {later} END",
+        (FIRST + LETTERS_EACH) * accounts,
+        due=f"outreach_now() + CASE WHEN n < {FIRST * accounts} THEN interval '0' ELSE {later} END",
     )
-    first, letters = made[:accounts], made[accounts:]
+    first, letters = made[: FIRST * accounts], made[FIRST * accounts :]
     with works.workers(WORKERS):
         wait_until(lambda: not _any_left(first), seconds=FROM_NOW)
+        ((begins,),) = rows("SELECT min(due_at) FROM delivery_delivery WHERE state = 'queued'")
+        wait_until(lambda: now() > begins - timedelta(seconds=1), seconds=FROM_NOW)
+        _use_up(begins)
         said = forecasting.forecast_queued(works.house.marketer)
         if said.leave != len(letters):
             raise RuntimeError("letters left before the forecast: FROM_NOW is too short here")
@@ -90,6 +99,35 @@ def measure() -> dict[str, Any]:
         "app_windows": APP_WINDOWS,
         "cores": os.cpu_count(),
     }
+
+
+def _use_up(until: datetime) -> None:
+    """As if the second app's last window had been used evenly, by its accounts in turn."""
+    most, seconds = APP_WINDOWS[0]
+    execute(
+        """
+        WITH its AS (
+            SELECT *, row_number() OVER (ORDER BY x_account_id) - 1 AS place,
+                count(*) OVER () AS accounts
+            FROM (
+                SELECT DISTINCT ON (x_account_id) * FROM delivery_attempt
+                WHERE app_id = (SELECT max(app_id) FROM x_xaccount)
+            ) one_each
+        )
+        INSERT INTO delivery_attempt (delivery_id, x_account_id, app_id, claim_token, outcome,
+            started_at, ended_at, counts_until, kind, request_id, price)
+        SELECT delivery_id, x_account_id, app_id, gen_random_uuid(), outcome, at,
+            at + (ended_at - started_at), at + (ended_at - started_at), kind, request_id, price
+        FROM generate_series(1, %(most)s) n
+        JOIN its ON its.place = n %% its.accounts
+        CROSS JOIN LATERAL (
+            SELECT %(until)s - (%(most)s - n) * make_interval(secs => %(each)s) AS at
+        ) moment
+        """,
+        most=most,
+        until=until,
+        each=seconds / most,
+    )
 
 
 def _any_left(letters: range) -> bool:
