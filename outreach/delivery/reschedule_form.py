@@ -1,4 +1,4 @@
-"""Forms of the schedule."""
+"""The form in which a letter gets another time."""
 
 from __future__ import annotations
 
