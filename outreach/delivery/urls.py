@@ -1,6 +1,6 @@
 from django.urls import path
 
-from outreach.delivery import views, views_acting, views_pausing, views_week
+from outreach.delivery import policies, views, views_acting, views_pausing, views_week
 
 app_name = "delivery"
 urlpatterns = [
@@ -42,4 +42,6 @@ urlpatterns = [
         views_acting.cancel_campaign,
         name="cancel_campaign",
     ),
+    path("settings/sending/", policies.show, name="policy"),
+    path("settings/sending/change/", policies.change, name="change_policy"),
 ]
