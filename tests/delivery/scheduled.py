@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from outreach.delivery.models import (
     AccountPace,
+    AccountQueue,
     Attempt,
     Delivery,
     Pause,
@@ -84,9 +85,14 @@ def not_heard(of: factories.House) -> None:
             "held_code": "hearing",
             "held_reason": "We cannot hear replies just now.",
             "held_since": now(),
-            "look_at": now() + timedelta(minutes=1),
         },
     )
+    looks_again(of, now() + timedelta(minutes=1))
+
+
+def looks_again(of: factories.House, at: datetime) -> None:
+    """When the next claim looks at the account."""
+    AccountQueue.objects.update_or_create(x_account=of.account, defaults={"look_at": at})
 
 
 def unsure(delivery: Delivery, *, reads: int = 0, kind: str = "timeout", **values: Any) -> Attempt:
