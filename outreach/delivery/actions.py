@@ -21,6 +21,7 @@ from outreach.delivery.models import (
     AppPace,
     Delivery,
     DeliveryState,
+    Outcome,
     SendingPolicy,
 )
 from outreach.delivery.pausing import pause_stopped_campaigns
@@ -230,6 +231,11 @@ def _reschedule(delivery: Delivery, due_at: datetime, actor_id: int) -> None:
 
 
 def _queue_again(delivery: Delivery, due_at: datetime, actor_id: int) -> None:
+    if delivery.attempts.filter(outcome__in=[Outcome.POSTING, Outcome.UNCERTAIN]).exists():
+        raise CannotMove(
+            "X took this letter, and whether it arrived is still looked for. It cannot be sent "
+            "again before that is known."
+        )
     delivery.due_at = delivery.look_at = due_at
     delivery.leave_by = due_at + LEAVE_BY
     move(delivery, DeliveryState.QUEUED, actor_id, code="", reason="")

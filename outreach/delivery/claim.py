@@ -133,6 +133,7 @@ SINCE = """
     /* claim: count since X's report */
     SELECT count(*) AS used FROM delivery_attempt
     WHERE {owner} = %(owner)s AND started_at > %(since)s
+        AND counts_until > %(since)s  -- later than its start, and what the ledger is indexed by
 """
 TAKE = """
     /* claim: take the letter */
@@ -261,6 +262,9 @@ def _within_limits(letter: SimpleNamespace) -> Answer:
         return _take(letter)
     # Its place among those that wait for the app, unless it could not use its turn.
     waits_for_app = of_app is not None and of_app > (of_account or letter.now)
+    if waits_for_app and letter.turns_end is not None:
+        # Whoever is ahead and does not come loses its turn then, and this one may have it.
+        until = min(until, letter.turns_end)
     _say_why(letter.x_account_id, until, wants=letter.app_id if waits_for_app else None)
     _look_later(letter.x_account_id, until)
     return Closed(until)

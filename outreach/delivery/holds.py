@@ -112,14 +112,7 @@ def holds_in(scope: Scope, accounts: list[XAccount], moment: datetime) -> Holds:
         .order_by("since", "pk")
     )
     whole = [_of_all(pause) for pause in pauses if pause.campaign_id is None]
-    met = {
-        pk: _Met(*said)
-        for pk, *said in AccountPace.objects.filter(x_account__in=accounts)
-        .exclude(held_code="")
-        .values_list(
-            "pk", "held_code", "held_reason", "held_since", "x_account__letter_queue__look_at"
-        )
-    }
+    paces = AccountPace.objects.filter(x_account__in=accounts).in_bulk()
     return Holds(
         moment=moment,
         # The operator's comes first: nobody in the workspace can lift it.
@@ -127,7 +120,7 @@ def holds_in(scope: Scope, accounts: list[XAccount], moment: datetime) -> Holds:
         accounts={
             account.pk: hold
             for account in accounts
-            if (hold := _of_account(account, met.get(account.pk)))
+            if (hold := _of_account(account, paces.get(account.pk)))
         },
         campaigns={
             pause.campaign_id: Hold(
@@ -150,26 +143,16 @@ def _of_all(pause: Pause) -> Hold:
     return Hold("workspace", 0, "All letters", pause.reason, pause.since, liftable=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Met:
-    """What the last claim met that holds the whole account; `look_at`: when the next one looks."""
-
-    code: str
-    reason: str
-    since: datetime | None
-    look_at: datetime | None
-
-
-def _of_account(account: XAccount, met: _Met | None) -> Hold | None:
+def _of_account(account: XAccount, pace: AccountPace | None) -> Hold | None:
     name = f"@{account.handle}"
     if account.state == AccountState.DISCONNECTED:
         reason = f"{name} is not connected to X. An administrator can connect it again."
         return Hold("account", account.pk, name, reason, account.disconnected_at)
-    since = met.since if met else None
+    since = pace.held_since if pace and pace.held_code else None
     if account.state == AccountState.PAUSED:
         liftable = not account.mended_by_connecting
         return Hold("account", account.pk, name, account.paused_reason, since, liftable=liftable)
-    # A pause that is over is not met any more.
-    if met and "paused" not in met.code and met.look_at is not None:
-        return Hold("account", account.pk, name, met.reason, since, met.look_at)
+    # What the last claim met; a pause that is over is not met any more.
+    if pace and pace.held_code and "paused" not in pace.held_code and pace.held_until is not None:
+        return Hold("account", account.pk, name, pace.held_reason, since, pace.held_until)
     return None

@@ -9,8 +9,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Act, MemberRequest, member_view
 from outreach.delivery import policy, policy_actions
-from outreach.delivery.forms import SendingPolicyForm
 from outreach.delivery.policy import Rules
+from outreach.delivery.policy_forms import SendingPolicyForm
 
 
 @member_view(Act.LOOK)

@@ -38,12 +38,12 @@ _ACCOUNTS = """
     WITH clock AS MATERIALIZED (SELECT outreach_now() AS now),
     asked AS (SELECT id, app_id FROM x_xaccount WHERE id = ANY(%(accounts)s)),
     others AS (
-        SELECT account.id FROM delivery_accountpace pace
-        JOIN x_xaccount account ON account.id = pace.x_account_id
-        WHERE %(shared)s AND pace.look_at IS NOT NULL AND account.state = 'connected'
+        SELECT account.id FROM delivery_accountqueue queue
+        JOIN x_xaccount account ON account.id = queue.x_account_id
+        WHERE %(shared)s AND queue.look_at IS NOT NULL AND account.state = 'connected'
             AND account.app_id IN (SELECT app_id FROM asked)
             AND account.id NOT IN (SELECT id FROM asked)
-        ORDER BY pace.look_at, account.id LIMIT %(most)s + 1
+        ORDER BY queue.look_at, account.id LIMIT %(most)s + 1
     )
     SELECT clock.now, account.id, account.app_id, account.workspace_id, account.handle,
         account.state, account.paused_reason, account.id IN (SELECT id FROM asked) AS asked,

@@ -19,9 +19,9 @@ from outreach.delivery import (
     queries,
     schedule_queries,
 )
+from outreach.delivery.forms import MINE, RescheduleForm
 from outreach.delivery.going_back import named, to_letter, to_schedule
 from outreach.delivery.models import OPEN, Delivery
-from outreach.delivery.reschedule_form import MINE, RescheduleForm
 from outreach.drafts.models import Campaign
 from outreach.ground.clock import now
 from outreach.ground.templatetags.house import relative_words

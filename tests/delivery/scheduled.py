@@ -11,7 +11,6 @@ from django.urls import reverse
 
 from outreach.delivery.models import (
     AccountPace,
-    AccountQueue,
     Attempt,
     Delivery,
     Pause,
@@ -85,14 +84,9 @@ def not_heard(of: factories.House) -> None:
             "held_code": "hearing",
             "held_reason": "We cannot hear replies just now.",
             "held_since": now(),
+            "held_until": now() + timedelta(minutes=1),
         },
     )
-    looks_again(of, now() + timedelta(minutes=1))
-
-
-def looks_again(of: factories.House, at: datetime) -> None:
-    """When the next claim looks at the account."""
-    AccountQueue.objects.update_or_create(x_account=of.account, defaults={"look_at": at})
 
 
 def unsure(delivery: Delivery, *, reads: int = 0, kind: str = "timeout", **values: Any) -> Attempt:

@@ -162,5 +162,10 @@ def test_sent_is_where_every_way_may_end():
     assert all(
         DeliveryState.SENT in to for state, to in MOVES.items() if state != DeliveryState.SENT
     )
-    # Where its proof turns out to be another letter's.
-    assert MOVES[DeliveryState.SENT] == {DeliveryState.UNCERTAIN}
+    # Where its proof turns out to be another letter's: unsure, or what X's refusal makes of it.
+    assert MOVES[DeliveryState.SENT] == {
+        DeliveryState.UNCERTAIN,
+        DeliveryState.QUEUED,
+        DeliveryState.BLOCKED,
+        DeliveryState.FAILED,
+    }

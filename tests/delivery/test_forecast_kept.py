@@ -9,7 +9,7 @@ from django.db.models import Min
 
 from outreach.customers.models import Relationship
 from outreach.delivery import forecasting, sender
-from outreach.delivery.models import AccountPace, Delivery, SendingPolicy
+from outreach.delivery.models import AccountQueue, Delivery, SendingPolicy
 from outreach.drafts import actions as drafts
 from outreach.drafts.models import Campaign, Draft
 from outreach.ground.clock import now
@@ -49,10 +49,10 @@ def play(clock) -> None:
     """
     ahead = 0.0
     while True:
-        due = AccountPace.objects.filter(look_at__lte=now()).order_by("look_at", "pk")
+        due = AccountQueue.objects.filter(look_at__lte=now()).order_by("look_at", "pk")
         for pk in list(due.values_list("pk", flat=True)):
             sender.send_due(pk, keep_going=partial(next, iter([True]), False))
-        soonest: datetime | None = AccountPace.objects.aggregate(at=Min("look_at"))["at"]
+        soonest: datetime | None = AccountQueue.objects.aggregate(at=Min("look_at"))["at"]
         if soonest is None:
             return
         ahead += max(0.0, (soonest - now()).total_seconds())

@@ -9,7 +9,7 @@ import pytest
 from outreach.delivery import schedule_queries
 from outreach.delivery.filters import Filters
 from outreach.delivery.holds import holds_of
-from outreach.delivery.models import AccountPace, AccountQueue, Delivery, Pause
+from outreach.delivery.models import AccountPace, Delivery, Pause
 from outreach.ground.clock import now
 from outreach.x import actions as x
 from outreach.x.models import AccountState, XAccount
@@ -112,13 +112,13 @@ def test_what_passes_by_itself_holds_what_is_due_and_nothing_else(house, deliver
     context = shown(house, state="waiting")
     assert ids(context) == [delivery.pk]
     assert context["rows"][0].reason == "We cannot hear replies just now."
-    assert context["rows"][0].at == AccountQueue.objects.get().look_at
+    assert context["rows"][0].at == AccountPace.objects.get().held_until
     assert ids(shown(house)) == [later.pk]
 
 
 def test_a_pause_that_is_over_holds_nothing_although_no_claim_met_that_yet(house, delivery):
     AccountPace.objects.filter(x_account=house.account).update(
-        held_code="paused", held_reason="Paused by Ruth Reader.", held_since=now()
+        held_code="paused", held_reason="Paused by Ruth Reader.", held_since=now(), held_until=now()
     )
     assert ids(shown(house)) == [delivery.pk]
 

@@ -17,7 +17,7 @@ from outreach.customers import actions as customers
 from outreach.customers.finding import actions as finding
 from outreach.customers.finding.criteria import Criteria
 from outreach.delivery.holds import holds_of
-from outreach.delivery.models import AccountPace, AccountQueue, AppPace, Delivery, Pause
+from outreach.delivery.models import AccountPace, AppPace, Delivery, Pause
 from outreach.drafts.models import Decision
 from outreach.ground.clock import now
 from outreach.insights import queries
@@ -256,9 +256,9 @@ def test_the_strip_says_what_holds_the_accounts_letters(house, held):
             defaults={
                 "held_code": "not_heard",
                 "held_reason": "We cannot hear replies just now.",
+                "held_until": again,
             },
         )
-        AccountQueue.objects.update_or_create(x_account=house.account, defaults={"look_at": again})
         expected = ("waiting", "We cannot hear replies just now.", again)
     (strip,) = today(house.marketer).context["account_strip"]
     assert (strip.health, strip.reason, strip.next_send) == expected

@@ -20,8 +20,8 @@ from outreach.delivery.gates import Go
 from outreach.x.transport import Exchange
 from tests.delivery.simulation.clock import SECOND
 from tests.delivery.simulation.conductor import Worker
-from tests.delivery.simulation.lab import NEVER_TOLD, WINDOWS, Event, Lab, Written, once
 from tests.delivery.simulation.invariants import Counters
+from tests.delivery.simulation.lab import NEVER_TOLD, WINDOWS, Event, Lab, Written, once
 
 Patch = tuple[Any, str, Any]
 

@@ -19,8 +19,8 @@ import outreach.sandbox.api  # noqa: F401 - names the endpoints that faults spea
 from outreach.sandbox import problems
 from outreach.sandbox.faults import CALL, EVENT, Fault, Plan, Rule, parse_rule
 from outreach.sandbox.links import as_handed_out, as_pushed
-from outreach.x.client import XClient
 from outreach.x.answers import DMEvent, DMPage, SentDM, UsersAnswer, XUser
+from outreach.x.client import XClient
 from outreach.x.errors import About, NotCalled, TryLater, Unknown, XError, error_for
 from outreach.x.limits import Limits, limits_from
 from outreach.x.links import expanded
