@@ -1,4 +1,4 @@
-"""Forms of the schedule."""
+"""The form in which a letter gets another time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.core.exceptions import ValidationError
 
 from outreach.ground.clock import now
-from outreach.ground.moments import LocalMoment, WallTime
+from outreach.ground.moments import WallTime
+from outreach.ground.zones import at_local, place
 
 MINE, THEIRS = "mine", "theirs"
 FURTHEST = timedelta(days=365)
@@ -26,7 +26,7 @@ def _moment() -> forms.DateTimeInput:
 class RescheduleForm(forms.Form):
     """Another day and time for a letter, by the reader's clock or by the customer's."""
 
-    due_at = LocalMoment(
+    due_at = WallTime(
         label="Day and time",
         widget=_moment(),
         error_messages={"required": "Say when it is to leave.", "invalid": _EXAMPLE},
@@ -53,20 +53,21 @@ class RescheduleForm(forms.Form):
                 + ("" if known else ", your workspace’s, as theirs is not known"),
             ),
         ]
-        chosen = self.data.get("clock") if self.is_bound else MINE
-        field = self.fields["due_at"]
-        assert isinstance(field, LocalMoment)
-        field.zone = theirs if chosen == THEIRS else mine
+        self.zones = {MINE: mine, THEIRS: theirs}
 
-    def clean_due_at(self) -> datetime:
-        """Return the moment. Raises ValidationError for one that is over, or more than a year off."""
-        due_at: datetime = self.cleaned_data["due_at"]
-        moment = now()
+    def clean(self) -> dict[str, Any]:
+        """The time as a moment, by the clock that was chosen: to come, and within a year."""
+        data = super().clean() or {}
+        wall, clock = data.get("due_at"), data.get("clock")
+        if wall is None or clock is None:
+            return data
+        moment, due_at = now(), at_local(wall.date(), wall.time(), self.zones[clock])
         if due_at <= moment:
-            raise ValidationError("That time is over. Give one that is still to come.")
-        if due_at > moment + FURTHEST:
-            raise ValidationError("That is more than a year away. Give a time within a year.")
-        return due_at
+            self.add_error("due_at", "That time is over. Give one that is still to come.")
+        elif due_at > moment + FURTHEST:
+            self.add_error("due_at", "That is more than a year away. Give a time within a year.")
+        data["due_at"] = due_at
+        return data
 
 
 class SpreadForm(forms.Form):
@@ -123,5 +124,4 @@ class SpreadForm(forms.Form):
 
 def clock_words(moment: datetime, zone: ZoneInfo) -> str:
     """A zone as people know it, with its time now: '03:40 in Singapore now'."""
-    place = zone.key.rpartition("/")[2].replace("_", " ")
-    return f"{moment.astimezone(zone):%H:%M} in {place} now"
+    return f"{moment.astimezone(zone):%H:%M} in {place(zone)} now"

@@ -256,7 +256,7 @@ def test_the_strip_says_what_holds_the_accounts_letters(house, held):
             defaults={
                 "held_code": "not_heard",
                 "held_reason": "We cannot hear replies just now.",
-                "look_at": again,
+                "held_until": again,
             },
         )
         expected = ("waiting", "We cannot hear replies just now.", again)
