@@ -51,7 +51,9 @@ class Clock:
     def stamp(self) -> datetime:
         """What X stamps a message with that it accepts now."""
         stamp = EPOCH + timedelta(microseconds=self.true + self.theirs)
-        return stamp.replace(microsecond=0 if self.whole_seconds else stamp.microsecond // 1000 * 1000)
+        return stamp.replace(
+            microsecond=0 if self.whole_seconds else stamp.microsecond // 1000 * 1000
+        )
 
     def boot_seconds(self) -> float:
         """What the boot clock says."""

@@ -19,7 +19,7 @@ from outreach.customers import actions as customers
 from outreach.delivery import claim, sender, tasks
 from outreach.drafts import actions as drafts
 from outreach.drafts.errors import NotEditable, OnItsWay
-from outreach.x import caps, events, expenses, queries, transport
+from outreach.x import caps, events, queries, transport
 from outreach.x.models import Via, XAccount
 from outreach.x.payloads import Told
 from outreach.x.transport import Timeouts
@@ -210,4 +210,3 @@ class House:
 
 
 SEND = sender._send
-assert expenses.boot_seconds is transport.boot_seconds

@@ -36,7 +36,9 @@ class Counters:
     def violations(self) -> dict[str, int]:
         """Those that must be zero and are not."""
         allowed = ("accepted", "uncertain")
-        return {name: count for name, count in asdict(self).items() if count and name not in allowed}
+        return {
+            name: count for name, count in asdict(self).items() if count and name not in allowed
+        }
 
     def add(self, other: Counters) -> None:
         """Count another run's too."""

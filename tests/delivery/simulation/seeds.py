@@ -236,12 +236,16 @@ class Simulation:
                 [[delivery.pk for delivery in self.world.deliveries], due],
             )
             # One letter to somebody in seven days is the default; here a person gets several.
-            cursor.execute("UPDATE delivery_sendingpolicy SET cap_letters = %s", [draw.choice([0, 2])])
+            cursor.execute(
+                "UPDATE delivery_sendingpolicy SET cap_letters = %s", [draw.choice([0, 2])]
+            )
 
 
 def states(house: House) -> dict[str, int]:
     """How many letters are in which state, for whoever looks into a seed."""
-    rows = house.conductor.ask("SELECT state, count(*) FROM delivery_delivery GROUP BY 1 ORDER BY 1")
+    rows = house.conductor.ask(
+        "SELECT state, count(*) FROM delivery_delivery GROUP BY 1 ORDER BY 1"
+    )
     return {str(state): int(number) for state, number in rows}
 
 

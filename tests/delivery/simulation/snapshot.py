@@ -108,7 +108,9 @@ class Snapshot:
                 cursor.execute(f'SELECT EXISTS (SELECT FROM "{table}")')
                 if cursor.fetchone()[0]:
                     filled.append((table, columns))
-                    cursor.execute(f'CREATE TABLE {name}."{table}" AS SELECT {columns} FROM "{table}"')
+                    cursor.execute(
+                        f'CREATE TABLE {name}."{table}" AS SELECT {columns} FROM "{table}"'
+                    )
             cursor.execute(_SEQUENCES)
             sequences = [row[0] for row in cursor.fetchall()]
         self.name = name

@@ -19,8 +19,8 @@ import outreach.sandbox.api  # noqa: F401 - names the endpoints that faults spea
 from outreach.sandbox import problems
 from outreach.sandbox.faults import CALL, EVENT, Fault, Plan, Rule, parse_rule
 from outreach.sandbox.links import as_handed_out, as_pushed
-from outreach.x.client import XClient
 from outreach.x.answers import DMEvent, DMPage, SentDM, UsersAnswer, XUser
+from outreach.x.client import XClient
 from outreach.x.errors import About, NotCalled, TryLater, Unknown, XError, error_for
 from outreach.x.limits import Limits, limits_from
 from outreach.x.links import expanded
@@ -283,9 +283,7 @@ class Client(XClient):
         due = x.clock.true + int(x.late_seconds * SECOND)
         x.late.append((due, (self.account, recipient, text, self.app, self.letter())))
 
-    def _taken(
-        self, recipient: int, text: str, plan: Plan, limits: Limits
-    ) -> SentDM | XError:
+    def _taken(self, recipient: int, text: str, plan: Plan, limits: Limits) -> SentDM | XError:
         x = self.x
         if (recipient, self.account) not in x.follows and not x.open_dms:
             return _error(403, problems.no_dms(), limits)
