@@ -4,10 +4,10 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip install -qq --constraint constraints.txt --build-constraint build-constraints.txt
-SOURCES := manage.py accounts bench evaluation outreach tests
+SOURCES := manage.py accounts bench chaos evaluation outreach tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench simulate evaluate clean
+.PHONY: help setup run test check bench chaos simulate evaluate clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -36,6 +36,9 @@ check: .venv/ready-to-work ## linters, types, import rules, migrations, producti
 
 bench: .venv/ready-to-work ## figures that have a goal, a line of JSON each; ONLY=name,name for some
 	@$(PY) -m bench $(ONLY)
+
+chaos: .venv/ready-to-work ## the fault run on real processes, a line of JSON; N=10000 letters, SEED= replays
+	@N=$(N) SEED=$(SEED) $(PY) -m chaos
 
 simulate: .venv/ready-to-work ## the delivery engine in a simulated world; SEEDS=1000, or SEED=17 to replay one
 	@$(PY) -m tests.delivery.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED))

@@ -19,15 +19,16 @@ COLUMNS = """
 """
 # What a trigger keeps: when to look at each account next.
 LOOK_AT = """
-    UPDATE delivery_accountpace pace SET look_at = (
-        SELECT min(look_at) FROM delivery_delivery
-        WHERE x_account_id = pace.x_account_id AND state = 'queued'
-    )
+    INSERT INTO delivery_accountqueue (x_account_id, look_at)
+    SELECT x_account_id, min(look_at) FROM delivery_delivery
+    WHERE state = 'queued' GROUP BY x_account_id
+    ON CONFLICT (x_account_id) DO UPDATE SET look_at = EXCLUDED.look_at
 """
 # So that the planner knows them at once.
 ANALYZE = """
     ANALYZE x_xaccount, customers_customer, customers_relationship, customers_permission,
-        drafts_draft, drafts_revision, drafts_review, delivery_delivery, delivery_accountpace
+        drafts_draft, drafts_revision, drafts_review, delivery_delivery, delivery_accountpace,
+        delivery_accountqueue
 """
 
 

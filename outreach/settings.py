@@ -260,6 +260,8 @@ DATABASES = {
         "ATOMIC_REQUESTS": False,
     }
 }
+# Seconds after which a transaction whose process says nothing any more is undone, with its locks.
+IDLE_TRANSACTION_SECONDS = env.float("IDLE_TRANSACTION_SECONDS", default=15.0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {

@@ -177,6 +177,14 @@ class Sandbox:
             yield from page["dms"]
             after = page["next_after"]
 
+    def arrivals(self, endpoint: str = "send_dm") -> list[dict[str, Any]]:
+        """Return what came in there, by user and by app, and what the limits refused."""
+        query = {"endpoint": endpoint}
+        response = self.http.get(f"{self.base_url}/_sandbox/arrivals", params=query, timeout=20)
+        assert response.status_code == 200, response.text
+        found: list[dict[str, Any]] = response.json()["arrivals"]
+        return found
+
     def dms(self, participant: int | None = None) -> list[dict[str, Any]]:
         """Return everything that was accepted, oldest first."""
         query = {} if participant is None else {"participant": str(participant)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.db import connection
@@ -65,6 +65,39 @@ def record(
         )
         event_id: int = cursor.fetchone()[0]
     return event_id
+
+
+@step
+def record_all(
+    verb: str,
+    *,
+    target_kind: str,
+    targets: Mapping[int, dict[str, Any]],
+    workspace_id: int | None,
+    actor_id: int | None = None,
+) -> None:
+    """Write down that the same was done to many things at once: an event each, with its details.
+
+    Two statements however many there are. TypeError as in `record`.
+    """
+    for said in targets.values():
+        _refuse_unstable(said)
+    salts = {target_id: os.urandom(16) for target_id in targets}
+    events = AuditEvent.objects.bulk_create(
+        AuditEvent(
+            workspace_id=workspace_id,
+            actor_id=actor_id,
+            verb=verb,
+            target_kind=target_kind,
+            target_id=target_id,
+            details_digest=digest_of(salts[target_id], said),
+        )
+        for target_id, said in targets.items()
+    )
+    AuditDetail.objects.bulk_create(
+        AuditDetail(event=event, salt=salts[event.target_id], details=targets[event.target_id])
+        for event in events
+    )
 
 
 @step

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts.access import Act, Member, action
 from accounts.models import Workspace
-from outreach.audit.actions import record
+from outreach.audit.actions import record, record_all
 from outreach.customers.models import Customer
 from outreach.delivery.models import (
     IN_THE_AIR,
@@ -178,14 +178,28 @@ def reschedule_campaign(member: Member, campaign_id: int, due_times: Mapping[int
 
 @action(Act.WRITE)
 def cancel_campaign(member: Member, campaign_id: int) -> int:
-    """Cancel what waits of a campaign; returns how many letters. Raises Campaign.DoesNotExist."""
+    """Cancel what waits of a campaign; returns how many letters. Raises Campaign.DoesNotExist.
+
+    The same statements however many those are.
+    """
     campaign = Campaign.objects.of(member).get(pk=campaign_id)
     waiting = Delivery.objects.of(member).filter(campaign=campaign, state__in=OPEN)
-    reason = f"{campaign.name} was cancelled by {member.name}."[:300]
-    found = list(waiting.select_for_update(no_key=True).order_by("pk"))
-    for delivery in found:
-        move(delivery, DeliveryState.CANCELLED, member.user_id, code="cancelled", reason=reason)
-    return len(found)
+    locked = waiting.select_for_update(no_key=True).order_by("pk")
+    was = dict(locked.values_list("pk", "state"))
+    Delivery.objects.of(member).filter(pk__in=list(was)).update(
+        state=DeliveryState.CANCELLED,
+        changed_at=now(),
+        reason_code="cancelled",
+        reason=f"{campaign.name} was cancelled by {member.name}."[:300],
+    )
+    record_all(
+        "delivery.cancelled",
+        target_kind="delivery",
+        targets={pk: {"was": state, "code": "cancelled"} for pk, state in was.items()},
+        workspace_id=member.workspace_id,
+        actor_id=member.user_id,
+    )
+    return len(was)
 
 
 def _locked(member: Member, delivery_id: int) -> Delivery:
@@ -239,6 +253,7 @@ def move(
     _say(delivery, f"delivery.{to.value}", actor_id, {"was": was.value, "code": code})
 
 
+@step
 def hint(delivery: Delivery) -> None:
     """Wake a worker when the letter is due, if that is soon. Losing the hint loses nothing."""
     from outreach.delivery.tasks import wake  # tasks import the sender, which imports this room

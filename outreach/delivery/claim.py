@@ -144,7 +144,7 @@ TAKE = """
     ),
     next AS (
         UPDATE delivery_accountpace SET last_lane = taken.lane,
-            held_code = '', held_reason = '', held_since = NULL,
+            held_code = '', held_reason = '', held_since = NULL, held_until = NULL,
             wants_app_id = NULL, wants_since = NULL, wants_until = NULL
         FROM taken WHERE delivery_accountpace.x_account_id = taken.x_account_id
     )
@@ -154,15 +154,26 @@ TAKE = """
         %(now)s, %(counts_until)s, '', '', %(price)s
     FROM taken RETURNING id
 """
+# Nobody waits here: who queues a letter at this moment has the row, and the tick looks again.
+LOCK_QUEUE = """
+    /* claim: lock the account's queue */
+    SELECT x_account_id FROM delivery_accountqueue WHERE x_account_id = %(account)s
+    FOR NO KEY UPDATE SKIP LOCKED
+"""
 LOOK_LATER = """
     /* claim: look at the account later */
-    UPDATE delivery_accountpace SET look_at = %(look_at)s,
+    UPDATE delivery_accountqueue SET look_at = %(look_at)s WHERE x_account_id = %(account)s
+"""
+SAY_WHY = """
+    /* claim: say why nothing leaves */
+    UPDATE delivery_accountpace SET
         held_code = %(code)s, held_reason = %(reason)s,
         held_since = CASE WHEN %(code)s = '' THEN NULL
             WHEN held_code = %(code)s THEN held_since ELSE outreach_now() END,
+        held_until = CASE WHEN %(code)s <> '' THEN %(until)s::timestamptz END,
         wants_app_id = %(app)s,
-        wants_since = CASE WHEN %(app)s IS NOT NULL THEN coalesce(wants_since, outreach_now()) END,
-        wants_until = CASE WHEN %(app)s IS NOT NULL THEN %(wants_until)s::timestamptz END
+        wants_since = CASE WHEN %(app)s::bigint IS NOT NULL THEN coalesce(wants_since, outreach_now()) END,
+        wants_until = CASE WHEN %(app)s::bigint IS NOT NULL THEN %(wants_until)s::timestamptz END
     WHERE x_account_id = %(account)s
 """
 HOLD = """
@@ -196,11 +207,9 @@ def claim_next(x_account_id: int, pace: SimpleNamespace, *, holding: bool = Fals
 
     `holding`: the caller holds locks on another letter and its customer, so none is waited for.
     """
-    chosen = one(CHOOSE, account=x_account_id, last_lane=pace.last_lane)
-    assert chosen is not None
+    chosen = _choose(x_account_id, pace)
     if chosen.id is None:
-        _look_later(x_account_id, chosen.look_at)
-        return NothingDue(chosen.look_at)
+        return _nothing_due(x_account_id, pace, chosen.look_at)
     if not _lock(chosen, holding=holding):
         # Cancelled between the look and the lock, or held by somebody else: the caller looks again.
         return NothingDue(clock_now())
@@ -208,7 +217,9 @@ def claim_next(x_account_id: int, pace: SimpleNamespace, *, holding: bool = Fals
         one(LOCK_APP, account=x_account_id)
     money = level_for_letters(x_account_id, clock_now())
     letter = facts.read(chosen.id)
-    if letter.look_at > letter.now:
+    if letter.look_at > letter.now or letter.waited >= settings.CALL_DEADLINE:
+        # A claim that waited so long for its locks could not call any more: it would only use up
+        # an attempt, and where many wait, none would ever leave.
         return NothingDue(letter.now)
     if letter.once_absent and arrived_after_all(letter):
         return NothingDue(letter.now)
@@ -216,7 +227,8 @@ def claim_next(x_account_id: int, pace: SimpleNamespace, *, holding: bool = Fals
         case Go():
             return _within_limits(letter)
         case Hold() as verdict:
-            _look_later(x_account_id, verdict.look_at, verdict.code, verdict.reason)
+            _say_why(x_account_id, verdict.look_at, verdict.code, verdict.reason)
+            _look_later(x_account_id, verdict.look_at)
             return OnHold(verdict)
         case verdict:
             _hold(letter, verdict)
@@ -249,7 +261,8 @@ def _within_limits(letter: SimpleNamespace) -> Answer:
         return _take(letter)
     # Its place among those that wait for the app, unless it could not use its turn.
     waits_for_app = of_app is not None and of_app > (of_account or letter.now)
-    _look_later(letter.x_account_id, until, wants=letter.app_id if waits_for_app else None)
+    _say_why(letter.x_account_id, until, wants=letter.app_id if waits_for_app else None)
+    _look_later(letter.x_account_id, until)
     return Closed(until)
 
 
@@ -303,22 +316,45 @@ def _take(letter: SimpleNamespace) -> Answer:
     )
 
 
-def _look_later(
+def _choose(x_account_id: int, pace: SimpleNamespace) -> SimpleNamespace:
+    """The letter whose turn it is, `.id` None where none is due; `.look_at`: when the next one is."""
+    found = one(CHOOSE, account=x_account_id, last_lane=pace.last_lane)
+    assert found is not None
+    return found
+
+
+def _nothing_due(x_account_id: int, pace: SimpleNamespace, look_at: datetime | None) -> NothingDue:
+    """Leave the account alone until then, unless a letter is being queued at this very moment."""
+    _say_why(x_account_id, None)
+    if one(LOCK_QUEUE, account=x_account_id) is not None:
+        # Read again under the lock: whoever queued something meanwhile is over with it.
+        look_at = _choose(x_account_id, pace).look_at
+        run(LOOK_LATER, account=x_account_id, look_at=look_at)
+    return NothingDue(look_at)
+
+
+def _look_later(x_account_id: int, look_at: datetime) -> None:
+    """Nothing of the account leaves before then, whatever is queued meanwhile."""
+    if one(LOCK_QUEUE, account=x_account_id) is not None:
+        run(LOOK_LATER, account=x_account_id, look_at=look_at)
+
+
+def _say_why(
     x_account_id: int,
-    look_at: datetime | None,
+    until: datetime | None,
     code: str = "",
     reason: str = "",
     *,
     wants: int | None = None,
 ) -> None:
     run(
-        LOOK_LATER,
+        SAY_WHY,
         account=x_account_id,
-        look_at=look_at,
+        until=until,
         code=code,
         reason=reason[:300],
         app=wants,
-        wants_until=look_at + TURN_GRACE if look_at and wants else None,
+        wants_until=until + TURN_GRACE if until and wants else None,
     )
 
 

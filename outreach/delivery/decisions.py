@@ -44,7 +44,7 @@ def it_arrived(member: Member, delivery_id: int, dm_event_id: int | None) -> Del
     """
     delivery, letter = _unsure(member, delivery_id)
     if dm_event_id is not None and dm_event_id not in {
-        message.dm_event_id for message in shown(delivery)
+        message.dm_event_id for message in _shown(delivery)
     }:
         raise CannotMove(NOT_SHOWN)
     assert letter.customer_id is not None
@@ -71,7 +71,7 @@ def send_again(member: Member, delivery_id: int) -> Delivery:
     return delivery
 
 
-def shown(delivery: Delivery) -> list[SimpleNamespace]:
+def _shown(delivery: Delivery) -> list[SimpleNamespace]:
     """Messages of ours to them that X showed since the first attempt and that are nobody's.
 
     Each with `dm_event_id` and `stamped_at` (X's clock), newest first. Two queries.

@@ -184,6 +184,22 @@ class Delivery(WorkspaceRow):
                 name="delivery_of_campaign",
             ),
             models.Index(fields=["workspace", "state", "-changed_at"], name="delivery_by_state"),
+            # The schedule and the week: what leaves, what waits for a reason of its own, what left.
+            models.Index(
+                fields=["workspace", "look_at", "id"],
+                condition=Q(state=_S.QUEUED),
+                name="delivery_to_leave",
+            ),
+            models.Index(
+                fields=["workspace", "look_at", "id"],
+                condition=Q(state=_S.QUEUED) & ~Q(reason_code=""),
+                name="delivery_waiting",
+            ),
+            models.Index(
+                fields=["workspace", "sent_at", "id"],
+                condition=Q(state=_S.SENT),
+                name="delivery_sent",
+            ),
             models.Index(
                 fields=["workspace", "recipient_x_user_id", "-created_at"],
                 name="delivery_to_person",
@@ -335,18 +351,40 @@ class Pause(models.Model):
         return f"pause {self.pk}"
 
 
-class AccountPace(models.Model):
-    """What claims for one X account are serialised on, and when to look at it next.
+class AccountQueue(models.Model):
+    """When to look at one X account next, so that the tick reads one index and no letters.
 
-    A trigger lowers `look_at` whenever a letter is queued or moved, so that the tick reads one
-    index and no letters. `held_…`: why nothing leaves from the whole account, for its letters'
-    pages. `wants_…`: its place among those that wait for the app's shared budget.
+    A trigger lowers `look_at` whenever a letter is queued or moved, and locks the row; a claim
+    raises it, unless somebody has the row at that moment. It is the last lock of whoever takes it,
+    and no claim waits for it to raise it: approvals lock a customer first, claims the pace.
+    """
+
+    x_account = models.OneToOneField(
+        "x.XAccount", primary_key=True, on_delete=models.PROTECT, related_name="letter_queue"
+    )
+    look_at = models.DateTimeField(null=True, help_text="empty: nothing is queued")
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["look_at"], condition=Q(look_at__isnull=False), name="account_to_look_at"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"queue of account {self.x_account_id}"
+
+
+class AccountPace(models.Model):
+    """What claims for one X account are serialised on, and what they know of it.
+
+    `held_…`: why nothing leaves from the whole account, for its letters' pages. `wants_…`: its
+    place among those that wait for the app's shared budget.
     """
 
     x_account = models.OneToOneField(
         "x.XAccount", primary_key=True, on_delete=models.PROTECT, related_name="pace"
     )
-    look_at = models.DateTimeField(null=True, help_text="empty: nothing is queued")
     last_lane = models.BigIntegerField(db_default=0, help_text="whose letter was claimed last")
     closed_until = models.DateTimeField(null=True)
     closed_reason = models.CharField(max_length=200, blank=True, db_default="")
@@ -357,6 +395,7 @@ class AccountPace(models.Model):
     held_code = models.CharField(max_length=32, blank=True, db_default="")
     held_reason = models.CharField(max_length=300, blank=True, db_default="")
     held_since = models.DateTimeField(null=True)
+    held_until = models.DateTimeField(null=True, help_text="when to look again")
     wants_app = models.ForeignKey(
         "x.XApp", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -371,9 +410,6 @@ class AccountPace(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["look_at"], condition=Q(look_at__isnull=False), name="pace_to_look_at"
-            ),
             models.Index(
                 fields=["wants_app", "wants_since"],
                 condition=Q(wants_since__isnull=False),

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Greatest
 
@@ -476,6 +476,8 @@ def _and_claim(claimed: Claimed, outcome: Callable[[], None]) -> Answer:
         with transaction.atomic():
             return claim_next(claimed.x_account_id, pace, holding=True)
     except Exception as error:
+        if connection.needs_rollback:
+            raise  # not even the savepoint is left: the record has to be made again
         # The record stands; the loop claims anew, and there whatever it is shows itself.
         log.warning("the claim behind delivery %s: %s", claimed.delivery_id, type(error).__name__)
         return NothingDue(clock_now())

@@ -26,14 +26,14 @@ TOO_MANY_STOPS = (
 
 LET_GO_ON = """
     /* resume: look at the accounts now */
-    UPDATE delivery_accountpace SET look_at = outreach_now()
+    UPDATE delivery_accountqueue SET look_at = outreach_now()
     WHERE x_account_id IN (
-        SELECT pace.x_account_id FROM delivery_accountpace pace
-        JOIN x_xaccount account ON account.id = pace.x_account_id
-        WHERE (pace.look_at IS NULL OR pace.look_at > outreach_now())
+        SELECT queue.x_account_id FROM delivery_accountqueue queue
+        JOIN x_xaccount account ON account.id = queue.x_account_id
+        WHERE (queue.look_at IS NULL OR queue.look_at > outreach_now())
             AND (%(account)s::bigint IS NULL OR account.id = %(account)s)
             AND (%(workspace)s::bigint IS NULL OR account.workspace_id = %(workspace)s)
-        ORDER BY pace.x_account_id FOR NO KEY UPDATE
+        ORDER BY queue.x_account_id FOR NO KEY UPDATE OF queue
     )
     RETURNING x_account_id
 """

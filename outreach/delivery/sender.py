@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from outreach.delivery import outcomes
 from outreach.delivery.claim import Answer, Busy, Claimed, Closed, NothingDue, OnHold, claim
@@ -160,7 +160,8 @@ def _record(outcome: Callable[[], R]) -> R:
     for pause in WAITS_FOR_DATABASE:
         try:
             return outcome()
-        except (OperationalError, InterfaceError, IntegrityError) as error:
+        except (DatabaseError, InterfaceError) as error:
+            # A server that crashes in mid-sentence is no OperationalError to psycopg2.
             log.warning("an outcome was not recorded: %s", type(error).__name__)
             connection.close()
             time.sleep(pause)

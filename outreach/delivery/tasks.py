@@ -21,7 +21,7 @@ log = logging.getLogger("outreach.delivery")
 MOST_ACCOUNTS = 1000
 SOON = """
     /* tick: which accounts are to be looked at */
-    SELECT x_account_id, look_at FROM delivery_accountpace
+    SELECT x_account_id, look_at FROM delivery_accountqueue
     WHERE look_at <= outreach_now() + %(ahead)s ORDER BY look_at LIMIT %(most)s
 """
 

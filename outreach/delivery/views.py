@@ -2,44 +2,131 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseStopPolling
 
-from accounts.access import Act, MemberRequest, member_view
+from accounts.access import Act, Member, MemberRequest, member_view
 from accounts.pages import page_urls
 from outreach.customers import queries as customers
 from outreach.customers.models import Customer
-from outreach.delivery import actions, queries
-from outreach.delivery.models import Delivery
+from outreach.delivery import letter_queries, queries, schedule_queries
+from outreach.delivery.filters import LARGEST, Filters
+from outreach.delivery.holds import Holds, holds_in, holds_of
 from outreach.drafts import queries as drafts
-from outreach.drafts.models import Draft, DraftState
+from outreach.drafts.models import Campaign, Draft, DraftState
+from outreach.ground.clock import now
+from outreach.x.models import AccountState, XAccount
+from outreach.x.queries import accounts_of
+
+# As often as the rows of the schedule are looked at again, in seconds.
+POLL_SECONDS = 5
+MOST_ROWS = 100
 
 
 @member_view(Act.LOOK)
 @require_safe
 def schedule(request: MemberRequest) -> HttpResponse:
-    """Deliveries by state, each with its reason in plain words."""
-    tab = request.GET.get("state", "")
-    tab = tab if tab in queries.TABS else ""
-    page = queries.page_of(
-        request.member,
-        tab,
+    """Letters by state, each with its reason in plain words, and what holds them."""
+    member = request.member
+    accounts = accounts_of(member)
+    holds = holds_in(member, accounts, now())
+    filters = Filters.of(request.GET)
+    sought = schedule_queries.people_like(member, filters.who)
+    page = schedule_queries.page_of(
+        member,
+        filters,
+        holds,
+        sought,
         older=request.GET.get("older", ""),
         newer=request.GET.get("newer", ""),
     )
-    return render(
-        request,
-        "delivery/schedule.html",
-        {
-            "rows": queries.rows(request.member, page.rows),
-            "tabs": queries.tabs(request.member, tab),
-            **page_urls(request, page),
-        },
-    )
+    rows = schedule_queries.rows_of(member, page.rows, holds)
+    campaigns = schedule_queries.campaigns_of(member)
+    campaign = next((each for each in campaigns if each.pk == filters.campaign), None)
+    here = reverse("delivery:schedule", args=[member.workspace.slug])
+    context = {
+        "rows": rows,
+        "tabs": schedule_queries.tabs_of(member, filters, holds, sought),
+        "holds": list(holds),
+        "filters": filters,
+        "sought": sought,
+        "x_accounts": accounts,
+        "campaigns": campaigns,
+        "campaign": campaign,
+        "empty_words": schedule_queries.EMPTY.get(filters.state, schedule_queries.EMPTY[""]),
+        "all_url": Filters(state=filters.state).address(here),
+        "week_url": Filters(account=filters.account, campaign=filters.campaign).address(
+            reverse("delivery:week", args=[member.workspace.slug])
+        ),
+        "poll_url": _poll_url(member, filters, rows),
+        "poll_seconds": POLL_SECONDS,
+        "tab_soonest": filters.state in ("", "waiting"),
+        "may_pause": member.may(Act.REVIEW),
+        "pausable": _pausable(member, accounts, campaign, holds),
+        "next": request.get_full_path(),
+        **page_urls(request, page),
+    }
+    return render(request, "delivery/schedule.html", context)
+
+
+@member_view(Act.LOOK)
+@require_safe
+def rows(request: MemberRequest) -> HttpResponse:
+    """Rows of the schedule as they stand now, polled by it; ends when none of them can change."""
+    member = request.member
+    accounts = accounts_of(member)
+    holds = holds_in(member, accounts, now())
+    filters = Filters.of(request.GET)
+    sought = schedule_queries.people_like(member, filters.who)
+    ids = [
+        int(pk) for pk in request.GET.get("ids", "").split(",") if pk.isascii() and pk.isdecimal()
+    ]
+    ids = [pk for pk in ids if pk <= LARGEST][:MOST_ROWS]
+    found = schedule_queries.rows_of(member, schedule_queries.deliveries(member, ids), holds)
+    here = filters.address(reverse("delivery:schedule", args=[member.workspace.slug]))
+    context = {
+        "rows": found,
+        "tabs": schedule_queries.tabs_of(member, filters, holds, sought),
+        "holds": list(holds),
+        "may_pause": member.may(Act.REVIEW),
+        "next": request.htmx.current_url_abs_path or here,
+    }
+    response = render(request, "delivery/_rows.html", context)
+    if not any(row.changes for row in found):
+        return HttpResponseStopPolling(response.content)
+    return response
+
+
+def _pausable(
+    member: Member, accounts: list[XAccount], campaign: Campaign | None, holds: Holds
+) -> list[dict[str, str]]:
+    """What could be paused from here, and is not: each with the address that does it."""
+    slug = member.workspace.slug
+    found = []
+    if campaign and campaign.pk not in holds.campaigns:
+        url = reverse("delivery:pause_campaign", args=[slug, campaign.pk])
+        found.append({"words": f"Pause the campaign {campaign.name}", "url": url})
+    for account in accounts:
+        if account.state == AccountState.CONNECTED:
+            url = reverse("delivery:pause_account", args=[slug, account.pk])
+            found.append({"words": f"Pause letters from @{account.handle}", "url": url})
+    if not any(hold.kind == "workspace" for hold in holds):
+        url = reverse("delivery:pause_all", args=[slug])
+        found.append({"words": "Pause all letters", "url": url})
+    return found
+
+
+def _poll_url(member: Member, filters: Filters, rows: list[schedule_queries.DeliveryRow]) -> str:
+    """Where the page asks for its rows that may change; empty where none may."""
+    ids = ",".join(str(row.id) for row in rows if row.changes)
+    if not ids:
+        return ""
+    kept = filters.query
+    there = reverse("delivery:rows", args=[member.workspace.slug])
+    return f"{there}?ids={ids}" + (f"&{kept}" if kept else "")
 
 
 @member_view(Act.LOOK)
@@ -57,8 +144,8 @@ def letter(request: MemberRequest, draft_id: int) -> HttpResponse:
         (r for r in reviews if revision and r.revision_id == revision.pk and r.undone_at is None),
         None,
     )
-    way = queries.way_of(member, draft)
-    may = set()
+    way = letter_queries.way_of(member, draft)
+    may = {"decide"} if member.may(Act.REVIEW) else set()
     if own and draft.state in (DraftState.IN_REVIEW, DraftState.APPROVED):
         gone = way.delivery is not None and way.delivery.state in ("sending", "sent", "uncertain")
         may |= set() if gone else {"edit"}
@@ -66,7 +153,8 @@ def letter(request: MemberRequest, draft_id: int) -> HttpResponse:
     if revision and draft.state == DraftState.IN_REVIEW and not own and member.may(Act.REVIEW):
         may.add("review")
         review_url = reverse("drafts:review", args=[member.workspace.slug, revision.pk])
-    row = queries.rows(member, [way.delivery]) if way.delivery else []
+    holds = Holds(now(), whole=(way.hold,) if way.hold else ())
+    row = schedule_queries.rows_of(member, [way.delivery] if way.delivery else [], holds)
     page = {
         "draft": draft,
         "letter": drafts.letter(revision, None, standing) if revision else None,
@@ -76,6 +164,7 @@ def letter(request: MemberRequest, draft_id: int) -> HttpResponse:
         "steps": way.steps,
         "state_words": way.state_words,
         "delivery": row[0] if row else None,
+        "unsure": letter_queries.unsure_of(way),
         "poll": not way.is_final,
         "may": may,
         "review_url": review_url,
@@ -87,7 +176,7 @@ def letter(request: MemberRequest, draft_id: int) -> HttpResponse:
 @require_safe
 def steps(request: MemberRequest, draft_id: int) -> HttpResponse:
     """The steps alone, polled by the letter's page; ends the polling when none follows."""
-    way = queries.way_of(request.member, _draft(request, draft_id))
+    way = letter_queries.way_of(request.member, _draft(request, draft_id))
     part = {"steps": way.steps, "state_words": way.state_words}
     response = render(request, "delivery/_steps.html", part)
     if way.is_final:
@@ -104,7 +193,9 @@ def to_person(request: MemberRequest, customer_id: int) -> HttpResponse:
         person = customers.person(member, customer_id, member.workspace)
     except Customer.DoesNotExist:
         raise Http404("There is no such customer in this workspace.") from None
-    letters = queries.rows(member, queries.letters_to(member, customer_id))
+    holds = holds_of(member, now())
+    found = queries.letters_to(member, customer_id)
+    letters = schedule_queries.rows_of(member, found, holds)
     return render(
         request,
         "delivery/_to_person.html" if request.htmx else "delivery/to_person.html",
@@ -112,48 +203,8 @@ def to_person(request: MemberRequest, customer_id: int) -> HttpResponse:
     )
 
 
-@member_view(Act.WRITE)
-@require_POST
-def cancel(request: MemberRequest, delivery_id: int) -> HttpResponse:
-    """Stop a letter that has not left."""
-    delivery = _delivery(request, delivery_id)
-    try:
-        actions.cancel(request.member, delivery.pk)
-    except actions.CannotMove as refused:
-        messages.error(request, str(refused))
-    else:
-        messages.success(request, "The letter is cancelled; it does not leave.")
-    return _back(request, delivery)
-
-
-@member_view(Act.WRITE)
-@require_POST
-def try_again(request: MemberRequest, delivery_id: int) -> HttpResponse:
-    """Send a blocked letter back to the queue."""
-    delivery = _delivery(request, delivery_id)
-    try:
-        actions.try_again(request.member, delivery.pk)
-    except actions.CannotMove as refused:
-        messages.error(request, str(refused))
-    else:
-        messages.success(request, "It is on its way again, if nothing holds it.")
-    return _back(request, delivery)
-
-
 def _draft(request: MemberRequest, draft_id: int) -> Draft:
     try:
         return drafts.draft(request.member, draft_id)
     except Draft.DoesNotExist:
         raise Http404("There is no such letter in this workspace.") from None
-
-
-def _delivery(request: MemberRequest, delivery_id: int) -> Delivery:
-    try:
-        return queries.delivery(request.member, delivery_id)
-    except Delivery.DoesNotExist:
-        raise Http404("There is no such letter in this workspace.") from None
-
-
-def _back(request: MemberRequest, delivery: Delivery) -> HttpResponse:
-    slug = request.member.workspace.slug
-    return redirect("delivery:letter", slug=slug, draft_id=delivery.revision.draft_id)

@@ -35,7 +35,8 @@ class Letter:
     """One letter. `ago`: when its author began it. `leaves_in`: when it is to leave, from now.
 
     `asked` and `second`: what the manager wanted changed, and the words that came back.
-    `answer`: what the customer wrote back.
+    `answer`: what the customer wrote back. `campaign`: the name of the one it belongs to, if any.
+    `beside`: other words of ours that X shows in the conversation since an unsure letter was called.
     """
 
     to: str
@@ -53,6 +54,12 @@ class Letter:
     comment: str = ""
     disagreement: str = ""
     answer: str = ""
+    campaign: str = ""
+    beside: str = ""
+
+
+# Letters of one intention: how a print is made, to who asked.
+FILMS = "How a print is made"
 
 
 def days(number: float) -> timedelta:
@@ -82,6 +89,7 @@ LETTERS = (
         "She asked how the gold gets so even.", "A new batch of moths is drying.",
         "A film of how the gold is pulled.", reviewer=SAM,
         answer="Так! Yes please.",
+        campaign=FILMS,
     ),
     Letter(
         "leila_haddad_",
@@ -123,6 +131,7 @@ LETTERS = (
         Fate.SENT, days(2.2),
         "She owns the night train print.", "The film of its three screens is ready.",
         "A film in which each screen is pulled.",
+        campaign=FILMS,
     ),
     Letter(
         "chloemartin_fr",
@@ -244,6 +253,7 @@ LETTERS = (
         Fate.QUEUED, days(1.2),
         "She bought the fern apron.", "The film is ready on Thursday.", "The film.",
         leaves_in=days(1.1),
+        campaign=FILMS,
     ),
     Letter(
         "lenapappa",
@@ -260,6 +270,7 @@ LETTERS = (
         Fate.QUEUED, hours(9.5),
         "She bought the heron scarf.", "The next vat is set up on Monday.", "The indigo recipe.",
         reviewer=SAM, leaves_in=hours(30),
+        campaign=FILMS,
     ),
     Letter(
         "karlvoss_",
@@ -304,6 +315,7 @@ LETTERS = (
         "turns from green to blue. Shall I send you the film?",
         Fate.UNSURE, hours(11),
         "She asked about the indigo.", "We mixed a vat on Monday.", "The film of the vat.",
+        beside="Hi Ana, one more thing: the vat is blue at last. Greetings from the workshop, Jo",
     ),
     Letter(
         "pedrosalgado_",

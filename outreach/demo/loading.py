@@ -106,12 +106,12 @@ def _load(state: State) -> str:
             actor_id=members[cast.SAM.key].user_id,
         )
         rows = _add_customers(workspace, people, members[cast.SAM.key], today)
-    practice.write_messages(state, account, {})
+    practice.write_messages(state, account, {}, {})
     ids = [person.x_user_id for person in people]
     found = practice.look_up(state, ids)
     customers.store_relationships(account.pk, ids, found, looked_at=today)
     story.tell(story.Stage(account, members, rows, today))
-    practice.write_messages(state, account, _answers(rows))
+    practice.write_messages(state, account, _said(rows, "answer"), _said(rows, "beside"))
     with transaction.atomic():
         record(
             LOADED,
@@ -133,7 +133,7 @@ def _mend(state: State) -> str:
     if not _knows_brand(state):
         practice.make_world(state, everybody())
         rows = {row.handle: row for row in Customer.objects.of(account)}
-        practice.write_messages(state, account, _answers(rows))
+        practice.write_messages(state, account, _said(rows, "answer"), _said(rows, "beside"))
     if account.state != AccountState.DISCONNECTED:
         with transaction.atomic():
             replace_token(account, pair=practice.connect(state, now()), actor_id=None)
@@ -258,10 +258,10 @@ def _add_customers(
     return rows
 
 
-def _answers(rows: dict[str, Customer]) -> dict[int, str]:
-    """What customers wrote back, by X user id."""
+def _said(rows: dict[str, Customer], what: str) -> dict[int, str]:
+    """What was said about the letters besides themselves, by the customer's X user id."""
     return {
-        x_user_id: letter.answer
+        x_user_id: getattr(letter, what)
         for letter in LETTERS
-        if letter.answer and letter.to in rows and (x_user_id := rows[letter.to].x_user_id)
+        if getattr(letter, what) and letter.to in rows and (x_user_id := rows[letter.to].x_user_id)
     }

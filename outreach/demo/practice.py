@@ -54,10 +54,13 @@ def make_world(state: State, people: Iterable[Person]) -> None:
             _add(state, person)
 
 
-def write_messages(state: State, account: XAccount, answers: Mapping[int, str]) -> None:
+def write_messages(
+    state: State, account: XAccount, answers: Mapping[int, str], beside: Mapping[int, str]
+) -> None:
     """Every message that the database knows of: what customers wrote, and letters that arrived.
 
-    `answers`: what a customer wrote back to their first letter, by X user id.
+    By X user id: what a customer wrote back to their first letter, and what somebody wrote to them
+    by hand while a letter was unsure.
     """
     brand = account.x_user_id
     consents = {person.x_user_id: person.consent for person in everybody()}
@@ -81,7 +84,8 @@ def write_messages(state: State, account: XAccount, answers: Mapping[int, str]) 
             )
             if recipient in waiting:
                 _add_dm(state, recipient, brand, waiting.pop(recipient), at + A_WHILE)
-        # X took an unsure letter and its answer was lost on the way: the customer has it.
+        # X took an unsure letter and its answer was lost on the way: the customer has it. Where
+        # there are only other words of ours, nobody but a person can tell.
         for attempt in Attempt.objects.filter(
             x_account=account,
             outcome=Outcome.UNCERTAIN,
@@ -89,7 +93,8 @@ def write_messages(state: State, account: XAccount, answers: Mapping[int, str]) 
         ).select_related("delivery"):
             to, text = attempt.delivery.recipient_x_user_id, attempt.delivery.text
             if to is not None:
-                _add_dm(state, brand, to, text, attempt.started_at, by_app=True)
+                words = beside.get(to, text)
+                _add_dm(state, brand, to, words, attempt.started_at, by_app=words == text)
 
 
 def look_up(state: State, x_user_ids: Iterable[int]) -> list[XUser]:

@@ -19,7 +19,7 @@ from outreach.customers import actions as customers
 from outreach.customers.models import Customer
 from outreach.delivery import actions as delivery
 from outreach.delivery.claim import Claimed, Held, claim
-from outreach.delivery.models import Delivery
+from outreach.delivery.models import AccountPace, Delivery
 from outreach.delivery.outcomes import record_not_sent, record_sent
 from outreach.demo.cast import RUTH
 from outreach.demo.crowd import everybody
@@ -27,7 +27,7 @@ from outreach.demo.letters import LETTERS, Fate, Letter
 from outreach.demo.past import set_clock_back
 from outreach.demo.practice import dm_id
 from outreach.drafts import actions as drafts
-from outreach.drafts.models import Decision, Draft, Revision, Side
+from outreach.drafts.models import Campaign, Decision, Draft, Revision, Side
 from outreach.ground.clock import now
 from outreach.x.client import SentDM
 from outreach.x.errors import NeverReason, NeverWill, Unknown
@@ -119,6 +119,8 @@ class _Told:
             self.author, customer_id=self.customer.pk, x_account_id=self.stage.account.pk
         )
         self.draft_id = draft.pk
+        if self.letter.campaign:
+            self._put_into_campaign()
         words = self._words(self.letter.words)
         drafts.save(self.author, draft.pk, version=draft.version, words=words)
 
@@ -146,6 +148,9 @@ class _Told:
 
     def leave(self) -> None:
         """The claim decides, as it would in a worker; X's answer is the story's."""
+        # The listener was running: who cannot hear 'stop' does not speak.
+        pace = AccountPace.objects.filter(pk=self.stage.account.pk)
+        pace.update(heard_dms_at=now())
         answer = claim(self.stage.account.pk)
         fate = self.letter.fate
         if isinstance(answer, Held) and fate in (Fate.WAITING, Fate.BLOCKED):
@@ -163,6 +168,15 @@ class _Told:
             record_not_sent(answer, Unknown("timeout"))
         else:
             raise NotAsTold(f"The letter to @{self.letter.to} left, and was to be {fate.value}.")
+
+    def _put_into_campaign(self) -> None:
+        """A campaign is no more yet than what groups drafts; its first letter makes it."""
+        campaign, _ = Campaign.everywhere.get_or_create(
+            workspace_id=self.author.workspace_id,
+            name=self.letter.campaign,
+            defaults={"author": self.author.user, "created_at": now()},
+        )
+        Draft.objects.of(self.author).filter(pk=self.draft_id).update(campaign=campaign)
 
     def _submit(self, text: str) -> None:
         draft = Draft.objects.of(self.author).get(pk=self.draft_id)

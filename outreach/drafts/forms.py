@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from crispy_forms.helper import FormHelper
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from outreach.drafts.actions import Words
 from outreach.drafts.models import Decision, Draft, Side
 from outreach.ground.clock import now
-from outreach.ground.zones import at_local
+from outreach.ground.moments import LocalMoment
 
 # More than X takes (10,000), so that guidance can say by how much a letter is too long.
 LONGEST = 20_000
@@ -30,24 +26,6 @@ def _line(label: str, help_text: str = "") -> forms.CharField:
         help_text=help_text,
         error_messages={"max_length": "Say it in 300 characters; it has %(show_value)d."},
     )
-
-
-class LocalMoment(forms.DateTimeField):
-    """A day and time in the reader's zone, of which daylight saving makes no error."""
-
-    def to_python(self, value: Any) -> datetime | None:
-        """Return the moment, aware. Raises ValidationError for what is no day and time."""
-        if not isinstance(value, str) or not value.strip():
-            return super().to_python(value)
-        try:
-            local = parse_datetime(value.strip())
-        except ValueError:
-            local = None
-        if local is None or not 2000 < local.year < 2100:
-            # Beyond this century the calendar's ends overflow where zones and days are reckoned.
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
-        zone = timezone.get_current_timezone()
-        return at_local(local.date(), local.time(), ZoneInfo(str(zone)))
 
 
 class ComposeForm(forms.Form):

@@ -40,7 +40,7 @@ WORD_AND_SPACE = re.compile(r"\s+|\S+\s*")
 @dataclass(frozen=True, slots=True)
 class Tab:
     label: str
-    count: int | None
+    count: int | str | None
     url: str
     current: bool
 

@@ -26,27 +26,32 @@ class Page(Generic[M]):
 
 
 def keyset(
-    rows: models.QuerySet[M, M],
-    *,
+    *branches: models.QuerySet[M, M],
     by: str,
     older: str = "",
     newer: str = "",
     size: int = 50,
     descending: bool = True,
 ) -> Page[M]:
-    """One page of `rows` sorted by (`by`, id), beginning after the cursor `older` or before `newer`.
+    """One page of rows sorted by (`by`, id), beginning after the cursor `older` or before `newer`.
 
-    A cursor that cannot be read counts as none. One query.
+    Several branches are one list: disjoint parts of it, each of which an index has in this order,
+    where none has all of it. A cursor that cannot be read counts as none. One query.
     """
     back = bool(newer)
-    cursor = _parse(rows.model, by, newer or older)
+    cursor = _parse(branches[0].model, by, newer or older)
     down = descending != back
+    sign = "-" if down else ""
+    order = (f"{sign}{by}", f"{sign}pk")
     if cursor:
         beyond = "lt" if down else "gt"
         value, pk = cursor
-        rows = rows.filter(Q(**{f"{by}__{beyond}": value}) | Q(**{by: value, f"pk__{beyond}": pk}))
-    sign = "-" if down else ""
-    found = list(rows.order_by(f"{sign}{by}", f"{sign}pk")[: size + 1])
+        # Said twice: the first test is what an index can begin at.
+        after = Q(**{f"{by}__{beyond}e": value}) & (
+            Q(**{f"{by}__{beyond}": value}) | Q(**{by: value, f"pk__{beyond}": pk})
+        )
+        branches = tuple(rows.filter(after) for rows in branches)
+    found = _merged([rows.order_by(*order)[: size + 1] for rows in branches], order, size + 1)
     more = len(found) > size
     found = found[:size]
     if back:
@@ -58,6 +63,13 @@ def keyset(
         older=_cursor(found[-1], by) if has_older else "",
         newer=_cursor(found[0], by) if has_newer else "",
     )
+
+
+def _merged(parts: list[models.QuerySet[M, M]], order: tuple[str, str], most: int) -> list[M]:
+    """The first rows of parts that are each sorted and cut to as many."""
+    if len(parts) == 1:
+        return list(parts[0])
+    return list(parts[0].union(*parts[1:], all=True).order_by(*order)[:most])
 
 
 def _cursor(row: models.Model, by: str) -> str:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.access import Act, Member
 from outreach.audit import queries as audit
 from outreach.audit.models import AuditEvent
-from outreach.delivery import budget
+from outreach.delivery import budget, schedule_queries
 from outreach.delivery import queries as deliveries
+from outreach.delivery.filters import Filters
+from outreach.delivery.holds import Hold, Holds, holds_in
 from outreach.delivery.models import AccountPace, AppPace, Delivery, DeliveryState
 from outreach.drafts import queries as drafts
 from outreach.drafts.models import Revision
@@ -58,6 +60,7 @@ class Waiting:
 class LineOfToday:
     label: str
     detail: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class LogLine:
 
 
 def account_strip(member: Member) -> list[StripAccount]:
-    """Every X account of the workspace with its budget, and what X itself closed. Five queries."""
+    """Every X account of the workspace with its budget, and what closes or holds it. Seven queries."""
     accounts = accounts_of(member)
     if not accounts:
         return []
@@ -84,12 +87,14 @@ def account_strip(member: Member) -> list[StripAccount]:
     windows = sorted(settings.X_ACCOUNT_WINDOWS, key=lambda window: window[1])
     uses = budget.use_of_accounts([account.pk for account in accounts], windows, moment)
     closed_accounts = _closed(AccountPace.objects.filter(x_account__in=accounts), moment)
+    holds = holds_in(member, accounts, moment)
     closed_apps = _closed(AppPace.objects.filter(app__accounts__in=accounts).distinct(), moment)
     return [
         _strip(
             account,
             uses[account.pk],
             max(closed_accounts.get(account.pk, OPEN), closed_apps.get(account.app_id, OPEN)),
+            holds.whole[0] if holds.whole else holds.accounts.get(account.pk),
             moment,
         )
         for account in accounts
@@ -108,6 +113,7 @@ def _strip(
     account: XAccount,
     uses: Sequence[budget.WindowUse],
     closed: tuple[datetime, str],
+    hold: Hold | None,
     moment: datetime,
 ) -> StripAccount:
     short, day = uses[0], uses[-1]
@@ -115,6 +121,9 @@ def _strip(
     health, reason = AccountState(account.state).label, account.paused_reason
     if account.state != AccountState.CONNECTED:
         next_send = moment
+    elif hold:
+        health, reason = ("waiting" if hold.passes else "paused"), hold.reason
+        next_send = max(next_send, hold.look_at) if hold.look_at else moment
     elif closed[1]:
         health, reason = "waiting", closed[1]
     return StripAccount(
@@ -129,7 +138,7 @@ def _strip(
     )
 
 
-def waiting_for(member: Member) -> list[Waiting]:
+def waiting_for(member: Member, holds: Holds) -> list[Waiting]:
     """What waits for this member: changes requested, letters to decide on, unsure ones."""
     slug = member.workspace.slug
     # First what keeps every letter waiting.
@@ -145,21 +154,51 @@ def waiting_for(member: Member) -> list[Waiting]:
         for draft in drafts.open_for(member)[:MOST]
     ]
     if member.may(Act.REVIEW):
+        found += _paused(member, holds, but={waiting.title for waiting in found})
         to_read = drafts.in_review(member).exclude(author_id=member.user_id)[:MOST]
         found += [_to_read(slug, revision) for revision in to_read]
-    unsure = (
-        Delivery.objects.of(member)
-        .filter(Q(state=DeliveryState.UNCERTAIN) | Q(state=DeliveryState.BLOCKED))
-        .select_related("customer", "revision")
-        .order_by("changed_at", "pk")
-    )
-    for delivery in unsure[:MOST]:
-        is_unsure = delivery.state == DeliveryState.UNCERTAIN
-        what = "may or may not have arrived" if is_unsure else "is held back"
-        url = reverse("delivery:letter", args=[slug, delivery.revision.draft_id])
-        title = f"The letter to {delivery.customer.name} {what}"
-        found.append(Waiting(title, delivery.reason, url, "Look", "mend"))
+    for state in (DeliveryState.UNCERTAIN, DeliveryState.BLOCKED):
+        found += _to_look_into(member, state)
     return found
+
+
+def _paused(member: Member, holds: Holds, but: set[str]) -> list[Waiting]:
+    """What a manager can resume."""
+    url = Filters(state="waiting").address(_schedule(member))
+    return [
+        Waiting(hold.title, hold.reason, url, "Look", "mend")
+        for hold in holds
+        if hold.liftable and hold.title not in but
+    ][:MOST]
+
+
+def _to_look_into(member: Member, state: DeliveryState) -> list[Waiting]:
+    """Letters that are unsure, or held back, the oldest first; many are one line. Two queries."""
+    is_unsure = state == DeliveryState.UNCERTAIN
+    what = "may or may not have arrived" if is_unsure else "is held back"
+    action = "Decide" if is_unsure and member.may(Act.REVIEW) else "Look"
+    rows = Delivery.objects.of(member).filter(state=state)
+    number = schedule_queries.counted(rows, [Q(state=state)])
+    oldest = list(rows.select_related("customer", "revision").order_by("changed_at", "pk")[:MOST])
+    if isinstance(number, str) or number > MOST:
+        many = f"{number:,}" if isinstance(number, int) else number.capitalize()
+        url = Filters(state="unsure" if is_unsure else "not-sent").address(_schedule(member))
+        what = what.replace("is ", "are ")
+        return [Waiting(f"{many} letters {what}", "", url, action, "mend")]
+    return [
+        Waiting(
+            f"The letter to {delivery.customer.name} {what}",
+            delivery.reason,
+            reverse("delivery:letter", args=[member.workspace.slug, delivery.revision.draft_id]),
+            action,
+            "mend",
+        )
+        for delivery in oldest
+    ]
+
+
+def _schedule(member: Member) -> str:
+    return reverse("delivery:schedule", args=[member.workspace.slug])
 
 
 def _to_administer(member: Member) -> list[Waiting]:
@@ -189,19 +228,22 @@ def _to_read(slug: str, revision: Revision) -> Waiting:
     )
 
 
-def letters_of_today(member: Member) -> list[LineOfToday]:
-    """How many letters left today, and how many still will, in the reader's day. One query."""
+def letters_of_today(member: Member, holds: Holds) -> list[LineOfToday]:
+    """How many letters left today, how many still will, or wait, in the reader's day. Five queries."""
     start = timezone.localtime(now()).replace(hour=0, minute=0, second=0, microsecond=0)
     end = start + timedelta(days=1)
-    counts = Delivery.objects.of(member).aggregate(
-        sent=Count("pk", filter=Q(state=DeliveryState.SENT, sent_at__gte=start, sent_at__lt=end)),
-        queued=Count("pk", filter=Q(state=DeliveryState.QUEUED, look_at__lt=end)),
-    )
+    wanted = [
+        ("Sent", Filters(state="sent", since=start, until=end)),
+        ("Still to leave", Filters(until=end)),
+        ("Waiting", Filters(state="waiting", until=end)),
+        ("Unsure", Filters(state="unsure")),
+    ]
     lines = []
-    if counts["sent"]:
-        lines.append(LineOfToday("Sent", f"{counts['sent']:,}"))
-    if counts["queued"]:
-        lines.append(LineOfToday("Still to leave", f"{counts['queued']:,}"))
+    for label, filters in wanted:
+        number = schedule_queries.how_many(member, filters, holds)
+        if number:
+            detail = number if isinstance(number, str) else f"{number:,}"
+            lines.append(LineOfToday(label, detail, filters.address(_schedule(member))))
     return lines
 
 

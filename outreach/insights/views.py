@@ -8,6 +8,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.access import Act, MemberRequest, member_view
+from outreach.delivery.holds import holds_of
+from outreach.ground.clock import now
 from outreach.insights import queries
 
 
@@ -18,11 +20,12 @@ def today(request: MemberRequest) -> HttpResponse:
     member = request.member
     local = timezone.localtime()
     part = "morning" if local.hour < 12 else "afternoon" if local.hour < 18 else "evening"
+    holds = holds_of(member, now())
     page = {
         "greeting": f"Good {part}, {member.user.first_name}",
         "today": local.date(),
-        "waiting": queries.waiting_for(member),
-        "letters_today": queries.letters_of_today(member),
+        "waiting": queries.waiting_for(member, holds),
+        "letters_today": queries.letters_of_today(member, holds),
         "last_14": queries.last_14_days(member),
     }
     return render(request, "insights/today.html", page)

@@ -37,6 +37,7 @@ from outreach.sandbox.shapes import (
     user_document,
 )
 from outreach.sandbox.state import State
+from outreach.sandbox.windows import Arrival
 
 ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 LARGEST_BODY = 1_000_000  # bytes
@@ -97,8 +98,7 @@ def endpoint(
         with state.writing():
             try:
                 token = _token(state, request)
-                # Who asks is known, so it counts, whatever comes of it.
-                arrival = state.counter.arrive(name, token.user_id, token.app, time.time())
+                arrival = _arrive(name, state, token)
                 headers.update(arrival.headers)
                 if arrival.refused:
                     raise problems.too_many_requests()
@@ -115,7 +115,18 @@ def endpoint(
                 return refusal.response(headers)
         return answer(status, document, headers)
 
-    return around(name, handle)
+    def count(state: State, request: Request) -> None:
+        try:
+            _arrive(name, state, _token(state, request))
+        except Refusal:
+            pass  # nobody knows whose it is
+
+    return around(name, handle, count)
+
+
+def _arrive(name: str, state: State, token: Token) -> Arrival:
+    """Count a call: who asks is known, so it counts, whatever comes of it."""
+    return state.counter.arrive(name, token.user_id, token.app, time.time())
 
 
 async def _body(request: Request) -> bytes | Refusal:

@@ -21,6 +21,7 @@ from outreach.sandbox.guards import from_other_site, from_this_machine
 from outreach.sandbox.problems import answer
 from outreach.sandbox.records import ACCOUNT_SCOPES, DEFAULT_APP, DM, LARGEST_ID, App, NotAllowed
 from outreach.sandbox.state import State
+from outreach.sandbox.windows import Traffic
 
 # What it returns, or awaits where it takes long.
 Act = Callable[[State, dict[str, Any]], Any]
@@ -221,6 +222,25 @@ def _limits(state: State, _: dict[str, Any]) -> Any:
     return {"limits": {name: [asdict(item) for item in value] for name, value in limits.items()}}
 
 
+def _arrivals(state: State, arguments: dict[str, Any]) -> Any:
+    """What came in at an endpoint, user by user and app by app, and what their limits refused."""
+    endpoint = str(arguments.get("endpoint", "send_dm"))
+    if endpoint not in state.counter.limits():
+        raise ValueError(f"no such endpoint: {endpoint}")
+    return {"arrivals": [_traffic_document(item) for item in state.counter.traffic(endpoint)]}
+
+
+def _traffic_document(item: Traffic) -> dict[str, Any]:
+    windows = [
+        {"limit": window.limit, "seconds": window.seconds, "most": most}
+        for window, most in item.most
+    ]
+    return {
+        "per": item.per, "whose": item.whose, "arrivals": item.arrivals,
+        "refused": item.refused, "windows": windows,
+    }  # fmt: skip
+
+
 def _reset(state: State, _: dict[str, Any]) -> Any:
     state.reset()
     return {}
@@ -265,5 +285,6 @@ ROUTES = [
     Route("/_sandbox/dms", control(_dms), methods=["GET"]),
     Route("/_sandbox/limits", control(_set_limits), methods=["POST"]),
     Route("/_sandbox/limits", control(_limits), methods=["GET"]),
+    Route("/_sandbox/arrivals", control(_arrivals), methods=["GET"]),
     Route("/_sandbox/reset", control(_reset), methods=["POST"]),
 ]

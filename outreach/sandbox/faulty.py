@@ -19,13 +19,18 @@ from outreach.sandbox.state import State
 from outreach.sandbox.transport import Cut, Dropped
 
 Handler = Callable[[Request], Awaitable[Response]]
+Count = Callable[[State, Request], object]
 
 # Where an endpoint that reads messages finds how young the youngest may be, in milliseconds.
 LAG = "sandbox.lag_ms"
 
 
-def around(endpoint: str, handle: Handler) -> Handler:
-    """Return what serves an endpoint as the rules of the moment want it served."""
+def around(endpoint: str, handle: Handler, count: Count | None = None) -> Handler:
+    """Return what serves an endpoint as the rules of the moment want it served.
+
+    X counts what arrives, whatever comes of it: `count` does so for calls that nobody looks at,
+    but for those that are told of a limit, which take up no room.
+    """
     ENDPOINTS.add(endpoint)
 
     async def served(request: Request) -> Response:
@@ -39,6 +44,8 @@ def around(endpoint: str, handle: Handler) -> Handler:
             plan = state.faults.ask(endpoint)
             if "before" in plan:
                 state.faults.note(endpoint, plan["before"], accepted=False)
+                if count is not None and plan["before"].name != "rate_limited":
+                    count(state, request)
         if "before" in plan:
             return _refused(plan["before"])
         if "lag" in plan:

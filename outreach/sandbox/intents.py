@@ -11,14 +11,15 @@ from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from outreach.sandbox.phone import page
+from outreach.sandbox.phone import HEADERS, page
 from outreach.sandbox.records import LARGEST_ID, LONGEST_TEXT, User
 from outreach.sandbox.state import State
 
-COMPOSE, FOLLOW = "/messages/compose", "/intent/follow"
+MESSAGES, FOLLOW = "/messages/", "/intent/follow"
+COMPOSE, CONVERSATION = f"{MESSAGES}compose", f"{MESSAGES}{{ours:int}}-{{theirs:int}}"
 BRANDS = 5  # who may act through an app is offered first: the follow is theirs
 
 
@@ -49,6 +50,17 @@ async def follow(request: Request) -> Response:
     return _choose(request, to, FOLLOW, kept, f"Who follows {to.name}?", "", offered)
 
 
+async def conversation(request: Request) -> Response:
+    """/messages/<ours>-<theirs>: a conversation, on the phone of the one named first."""
+    state: State = request.app.state.world
+    numbers = (request.path_params["ours"], request.path_params["theirs"])
+    found = [state.user(number) for number in numbers if number <= LARGEST_ID]
+    ours, theirs = found if len(found) == 2 else (None, None)
+    if ours is None or theirs is None or ours.id == theirs.id:
+        raise HTTPException(404)
+    return RedirectResponse(f"/phone/{ours.handle}/with/{theirs.handle}/#newest", 303, HEADERS)
+
+
 def _choose(
     request: Request,
     to: User,
@@ -73,4 +85,8 @@ def _choose(
     )
 
 
-ROUTES = [Route(COMPOSE, compose), Route(FOLLOW, follow)]
+ROUTES = [
+    Route(COMPOSE, compose),
+    Route(CONVERSATION, conversation),
+    Route(FOLLOW, follow),
+]

@@ -104,6 +104,11 @@ CREATE TABLE IF NOT EXISTS arrivals (
     PRIMARY KEY (bucket, n)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS arrivals_by_time ON arrivals (bucket, at);
+-- What a window refused, of each bucket whose window was full.
+CREATE TABLE IF NOT EXISTS turned_away (
+    bucket TEXT NOT NULL,
+    at REAL NOT NULL
+);
 -- How often each rule of faults was asked and struck; and what was injected.
 CREATE TABLE IF NOT EXISTS fault_counts (
     place INTEGER PRIMARY KEY,

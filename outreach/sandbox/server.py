@@ -38,7 +38,7 @@ from outreach.sandbox.transport import Protocol
 from outreach.sandbox.windows import DAY
 
 # Where people read answers; everywhere else programs do.
-PAGES = ("/phone/", consent.ADDRESS, desk.PAGES, intents.COMPOSE, intents.FOLLOW)
+PAGES = ("/phone/", consent.ADDRESS, desk.PAGES, intents.MESSAGES, intents.FOLLOW)
 
 
 async def home(request: Request) -> Response:

@@ -111,6 +111,27 @@ class Standing:
     opens_at: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What one user, or one app, asked of an endpoint: `most` is the fullest each window ever was."""
+
+    per: str
+    whose: str
+    arrivals: int
+    refused: int
+    most: tuple[tuple[Window, int], ...]
+
+
+def _most(moments: list[float], seconds: float) -> int:
+    """Return how many moments (ascending) lie in the fullest window, which its beginning is no part of."""
+    first = most = 0
+    for place, at in enumerate(moments):
+        while moments[first] <= at - seconds:
+            first += 1
+        most = max(most, place - first + 1)
+    return most
+
+
 class Counter:
     """Counts arrivals in the sandbox's file; every method runs inside the caller's transaction."""
 
@@ -149,7 +170,11 @@ class Counter:
             bucket = buckets[window.per]
             used, oldest = self._used(bucket, last[bucket][0], now - window.seconds)
             counted.append((window, used, (oldest if used else now) + window.seconds))
-        refused = any(used >= window.limit for window, used, _ in counted)
+        full = {buckets[window.per] for window, used, _ in counted if used >= window.limit}
+        refused = bool(full)
+        self._connection.executemany(
+            "INSERT INTO turned_away VALUES (?, ?)", [(bucket, now) for bucket in sorted(full)]
+        )
         if not refused:
             for bucket, (n, _) in last.items():
                 self._connection.execute(
@@ -180,6 +205,24 @@ class Counter:
                 found.append(Standing(endpoint, window, used, opens_at))
         return found
 
+    def traffic(self, endpoint: str) -> list[Traffic]:
+        """Return what arrived there since the beginning, by user and by app."""
+        execute = self._connection.execute
+        refused = dict(
+            execute("SELECT bucket, count(*) FROM turned_away GROUP BY bucket").fetchall()
+        )
+        found: dict[str, list[float]] = {bucket: [] for bucket in refused}
+        for bucket, at in execute("SELECT bucket, at FROM arrivals ORDER BY bucket, n"):
+            found.setdefault(bucket, []).append(at)
+        traffic = []
+        for bucket, moments in sorted(found.items()):
+            name, per, whose = bucket.split("/", 2)
+            if name == endpoint:
+                windows = [window for window in self.limits()[name] if window.per == per]
+                most = tuple((window, _most(moments, window.seconds)) for window in windows)
+                traffic.append(Traffic(per, whose, len(moments), refused.get(bucket, 0), most))
+        return traffic
+
     def _last(self, bucket: str) -> tuple[int, float]:
         row = self._connection.execute(
             "SELECT n, at FROM arrivals WHERE bucket = ? ORDER BY n DESC LIMIT 1", (bucket,)
@@ -201,3 +244,4 @@ class Counter:
             "(SELECT max(n) FROM arrivals AS newer WHERE newer.bucket = arrivals.bucket)",
             (before,),
         )
+        self._connection.execute("DELETE FROM turned_away WHERE at < ?", (before,))

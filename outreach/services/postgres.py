@@ -293,6 +293,11 @@ class Postgres(Service):
 
     # --- stop ----------------------------------------------------------------------------------
 
+    def crash(self) -> None:
+        """End it as a power cut would, without a checkpoint: the next start recovers."""
+        command = ["pg_ctl", "stop", "-s", "-w", "-m", "immediate", "-D", str(self.directory)]
+        self._run(command, self._whom(), None)
+
     def shut_down(self) -> None:
         command = ["pg_ctl", "stop", "-s", "-w", "-t", "20", "-D", str(self.directory), "-m"]
         for mode in ("fast", "immediate"):

@@ -22,3 +22,8 @@ def compose_address(x_user_id: int, text: str) -> str:
 def follow_address(handle: str) -> str:
     """Where one is asked whether to follow that user. Source: X's documentation of web intents."""
     return f"{settings.X_SITE_URL}/intent/follow?screen_name={quote(handle, safe='')}"
+
+
+def conversation_address(our_x_user_id: int, their_x_user_id: int) -> str:
+    """Where one reads the conversation of an account with that user, signed in as the account."""
+    return f"{settings.X_SITE_URL}/messages/{our_x_user_id}-{their_x_user_id}"

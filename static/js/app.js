@@ -7,6 +7,7 @@ import "./shortcuts.js";
 import "./chrome.js";
 import "./times.js";
 import "./copy.js";
+import "./living.js";
 import { watchAnnouncements } from "./announce.js";
 import { startComposer } from "./composer.js";
 

@@ -84,8 +84,8 @@ def somebody_waits_for_a_lock() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def queued() -> int:
+def queued(queue: str = settings.SEND_QUEUE) -> int:
     """How many wake-up calls wait for a worker."""
     with app.connection_for_read() as broker:
         channel: Any = broker.default_channel
-        return int(channel.client.llen(settings.SEND_QUEUE))
+        return int(channel.client.llen(queue))

@@ -78,9 +78,11 @@ def test_at_the_level_it_waits_and_says_why_and_for_how_long(house):
         "This month's cap for X is $25: letters wait from $23.75 on, and $23.75 is spent. They "
         f"leave again on {month_ends.day} {month_ends:%B}, or once the cap is raised."
     )
-    assert pace.look_at == held.verdict.look_at
+    assert pace.held_until == held.verdict.look_at
     again = before + timedelta(minutes=10)
-    assert min(again, month_ends) <= pace.look_at <= min(now() + timedelta(minutes=10), month_ends)
+    assert (
+        min(again, month_ends) <= pace.held_until <= min(now() + timedelta(minutes=10), month_ends)
+    )
     assert not Attempt.objects.exists()
 
 

@@ -296,6 +296,29 @@ def test_a_claim_waits_for_another_account_s_to_count_for_the_app(
         assert isinstance(second.result(), Closed)
 
 
+def test_a_claim_that_waited_past_its_call_deadline_takes_nothing_and_the_next_one_does(
+    real_house, settings, monkeypatch
+):
+    other = factories.house()
+    factories.delivery(real_house)
+    factories.delivery(other)
+    halt = halt_before(monkeypatch, claim, "_take")
+    with threads(2) as start:
+        first = start(claim_for, real_house)
+        halt.wait()
+        settings.CALL_DEADLINE = 0.2
+        second = start(claim_for, other)
+        wait_until(somebody_waits_for_a_lock)
+        began = now()
+        wait_until(lambda: now() > began + timedelta(seconds=settings.CALL_DEADLINE))
+        halt.let_go()
+        assert isinstance(first.result(), Claimed)
+        assert isinstance(second.result(), NothingDue)
+    assert Attempt.objects.count() == 1
+    settings.CALL_DEADLINE = 5.0
+    assert isinstance(claim_for(other), Claimed)
+
+
 def test_a_sliding_window_is_never_exceeded_while_it_slides(real_house, settings):
     limit, seconds = 3, 1
     settings.X_ACCOUNT_WINDOWS = [(limit, seconds)]

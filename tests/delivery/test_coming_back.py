@@ -10,7 +10,7 @@ from outreach.audit.models import AuditEvent
 from outreach.customers.models import Basis, Permission, Relationship
 from outreach.delivery import claim, coming_back, tasks
 from outreach.delivery.claim import Claimed, Held
-from outreach.delivery.models import COMES_BACK, AccountPace, Delivery
+from outreach.delivery.models import COMES_BACK, AccountQueue, Delivery
 from outreach.ground.clock import now
 from tests import factories
 
@@ -46,7 +46,7 @@ def test_who_is_mutual_again_gets_the_letter_after_all(house, was, code):
     tasks.come_back()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.reason) == ("queued", "")
-    assert AccountPace.objects.get(pk=house.account.pk).look_at <= now()
+    assert AccountQueue.objects.get(pk=house.account.pk).look_at <= now()
     assert isinstance(claim.claim(house.account.pk), Claimed)
     last = AuditEvent.objects.filter(target_kind="delivery", target_id=delivery.pk)
     assert list(last.order_by("pk").values_list("verb", flat=True))[-2:] == [

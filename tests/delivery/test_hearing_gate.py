@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from outreach.delivery import claim
 from outreach.delivery.hearing import queries
-from outreach.delivery.models import AccountPace, Attempt, SendingPolicy
+from outreach.delivery.models import AccountPace, Attempt, Delivery, SendingPolicy
 from outreach.ground.clock import now
 from outreach.x.hooks import Heard
 from outreach.x.models import Gap, Stream, Subscription, XAccount, XApp
@@ -106,11 +107,41 @@ def test_every_combination_is_heard_or_not_as_the_promise_says(house, account):
         found = queries.heard(account.pk, moment)
         seen.append(found.heard)
         assert found.heard == expected(*case), names
+        assert may_speak(account, moment) == expected(*case), names
         # Until when and since when: exactly one is said, but of who was never heard.
         assert (found.until is not None) == found.heard
         assert not (found.heard and found.since)
     assert len(seen) == 3 * 3 * 6 * 4
     assert 40 < sum(seen) < 120
+
+
+def may_speak(account: XAccount, moment: datetime) -> bool:
+    """What the claim asks."""
+    question = f"""
+        SELECT {queries.HEARD}
+        FROM (SELECT %s::timestamptz AS now) clock
+        CROSS JOIN x_xaccount account
+        JOIN delivery_sendingpolicy policy ON policy.workspace_id = account.workspace_id
+        JOIN delivery_accountpace pace ON pace.x_account_id = account.id
+        WHERE account.id = %s
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(question, [moment, account.pk])
+        answer: bool = cursor.fetchone()[0]
+    assert answer is not None
+    return answer
+
+
+def test_an_account_that_nobody_hears_does_not_speak_until_it_is_heard(house, account):
+    delivery = factories.delivery(house)
+    answer = claim.claim(account.pk)
+    assert isinstance(answer, claim.OnHold)
+    assert answer.verdict.code == "not_heard"
+    delivery.refresh_from_db()
+    assert delivery.state == "queued"
+    told(house, now())
+    Delivery.everywhere.update(look_at=now())
+    assert isinstance(claim.claim(account.pk), claim.Claimed)
 
 
 def _spoke(house: factories.House) -> Attempt:
@@ -210,4 +241,6 @@ def test_the_question_is_a_handful_of_index_looks_however_much_there_is(house, a
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Seq Scan" not in plan
     assert "gap_unfilled" in plan
-    assert "ledger_of_account" in plan
+    assert "x_subscription_account" in plan or "one_subscription_a_kind" in plan
+    [attempts] = [line for line in plan.splitlines() if " on delivery_attempt" in line]
+    assert "Index" in attempts

@@ -10,12 +10,15 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models import Sum
 
+from outreach.celery import app
 from outreach.customers.erasing import actions as erasing
 from outreach.customers.models import Customer, Permission, Suppression
+from outreach.delivery import claim, outcomes
 from outreach.delivery.hearing import queries, reading, tasks
-from outreach.delivery.models import AccountPace, Attempt, Delivery, SendingPolicy
+from outreach.delivery.models import AccountPace, AccountQueue, Attempt, Delivery, SendingPolicy
 from outreach.ground.clock import now
 from outreach.x import dm_reading, events
+from outreach.x.errors import Unknown
 from outreach.x.models import (
     AccountState,
     ActivityEvent,
@@ -150,6 +153,18 @@ def test_read_and_told_at_the_same_moment_it_has_one_effect(sandbox, world, acco
     events.handle(account.pk)
     assert Permission.everywhere.count() == 1
     assert HeardDM.objects.count() == 1
+
+
+def test_a_letter_of_ours_that_a_reading_finds_is_settled(sandbox, world, account):
+    delivery = factories.delivery(world, world.customers[0])
+    reading.note_read(account.pk, now())
+    claimed = claim.claim(account.pk)
+    assert isinstance(claimed, claim.Claimed)
+    outcomes.record_not_sent(claimed, Unknown("answer_timed_out"))
+    id_ = sandbox.write(BRAND, MARIA, delivery.text)
+    assert reading.read_messages(account.pk)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.dm_event_id) == ("sent", id_)
 
 
 def test_what_is_said_in_a_group_is_said_to_the_group_and_what_we_wrote_is_shown(
@@ -439,21 +454,22 @@ def test_only_who_writes_is_read(world, account):
     assert queries.unheard() == []
     _left(world, account, ago=timedelta(days=8))
     Delivery.everywhere.update(state="cancelled", reason="so")
-    AccountPace.objects.update(look_at=None)
+    AccountQueue.objects.update(look_at=None)
     assert queries.unheard() == []
     Attempt.objects.update(counts_until=now() - timedelta(days=6))
     assert queries.unheard() == [account.pk]
     Attempt.objects.update(counts_until=now() - timedelta(days=8))
-    AccountPace.objects.update(look_at=now() + 20 * MINUTE)
+    AccountQueue.objects.update(look_at=now() + 20 * MINUTE)
     assert queries.unheard() == []
-    AccountPace.objects.update(look_at=now() + 10 * MINUTE)
+    AccountQueue.objects.update(look_at=now() + 10 * MINUTE)
     assert queries.unheard() == [account.pk]
     XAccount.everywhere.update(state=AccountState.DISCONNECTED, disconnected_at=now())
     assert queries.unheard() == []
 
 
 def test_while_it_lasts_it_is_read_again_before_the_minutes_are_over(world, account):
-    AccountPace.objects.update(look_at=now(), heard_dms_at=now() - 4 * MINUTE)
+    AccountQueue.objects.update_or_create(x_account=account, defaults={"look_at": now()})
+    AccountPace.objects.update(heard_dms_at=now() - 4 * MINUTE)
     assert queries.unheard() == []
     AccountPace.objects.update(heard_dms_at=now() - 5 * MINUTE)
     assert queries.unheard() == [account.pk]
@@ -495,11 +511,12 @@ def test_an_older_reading_never_takes_a_newer_one_back(account):
     assert read_until(account) == moment
 
 
-def test_the_tick_asks_a_worker_for_each(world, account):
+def test_the_tick_asks_a_worker_for_each_and_not_one_that_sends(world, account, settings):
     factories.delivery(world, world.customers[0])
-    before = queued()
+    app.control.purge()
     tasks.tick()
-    assert queued() == before + 1
+    assert (queued(settings.CELERY_TASK_DEFAULT_QUEUE), queued()) == (1, 0)
+    app.control.purge()
 
 
 def test_messages_that_x_shows_no_more_are_forgotten(account):

@@ -138,3 +138,30 @@ def test_a_connection_cut_in_the_claim_leaves_the_letter_to_the_next_worker(
     assert doomed.send_due(world.account.pk) == {"ended": 0}
     delivery.refresh_from_db()
     assert (delivery.state, len(sandbox.dms())) == ("sent", 1)
+
+
+def somebody_is_idle_in_a_transaction() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid() AND state = 'idle in transaction'"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize("step", ["claim not committed", "outcome not committed"])
+def test_a_worker_frozen_in_a_transaction_gives_its_locks_back(
+    world, sandbox, doomed, delivery, step
+):
+    frozen = doomed.send_due(
+        world.account.pk, step=step, how="SIGSTOP", settings={"IDLE_TRANSACTION_SECONDS": 1}
+    )
+    assert somebody_is_idle_in_a_transaction()
+    wait_until(lambda: not somebody_is_idle_in_a_transaction())
+    # The tick rescues what it held, and others claim.
+    assert doomed.send_due(world.account.pk, later=LATER) == {"ended": 0}
+    delivery.refresh_from_db()
+    assert delivery.state == ("sent" if step == "claim not committed" else "uncertain")
+    doomed.thaw(frozen["frozen"])
+    delivery.refresh_from_db()
+    assert (delivery.state, len(sandbox.dms())) == ("sent", 1)

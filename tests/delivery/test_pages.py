@@ -1,72 +1,25 @@
-"""The schedule, a letter's page and its steps: who sees them, what they offer, what they cost."""
+"""A letter's page and its steps: who sees them, what they offer, what they cost."""
 
 from __future__ import annotations
 
-import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from datetime import timedelta
 
+import pytest
+
+from outreach.delivery.matching import words_key
 from outreach.delivery.models import Delivery
+from outreach.ground.clock import now
 from tests import factories
+from tests.delivery.scheduled import campaign, letter, page, paused, queries_of, seen, unsure, waits
 from tests.delivery.test_actions import put
 
 STATES = ["queued", "sending", "sent", "failed", "blocked", "cancelled", "uncertain"]
 FINAL = {"sent", "failed", "blocked", "cancelled"}
-TABS = {
-    "": {"queued", "sending"},
-    "unsure": {"uncertain"},
-    "sent": {"sent"},
-    "not-sent": {"blocked", "failed", "cancelled"},
-}
 
 
 @pytest.fixture
 def delivery(house) -> Delivery:
     return factories.delivery(house)
-
-
-def page(of, name: str, *args: object) -> str:
-    return reverse(f"delivery:{name}", args=[of.slug, *args])
-
-
-def queries_of(client, url: str) -> int:
-    client.get(url)  # the first of a session stores it
-    with CaptureQueriesContext(connection) as captured:
-        assert client.get(url).status_code in (200, 286)
-    return len(captured)
-
-
-@pytest.mark.parametrize("tab", TABS)
-def test_each_tab_shows_its_states_and_no_others(house, tab):
-    for state in STATES:
-        put(factories.delivery(house), state)
-    response = factories.browser(house.marketer).get(page(house, "schedule"), {"state": tab})
-    assert {row.state for row in response.context["rows"]} == TABS[tab]
-    counts = {item.label: item.count for item in response.context["tabs"]}
-    assert counts == {"On their way": 2, "Unsure": 1, "Sent": 1, "Not sent": 3}
-    assert [item.current for item in response.context["tabs"]] == [name == tab for name in TABS]
-
-
-def test_an_unknown_tab_is_the_first(house, delivery):
-    response = factories.browser(house.marketer).get(page(house, "schedule"), {"state": "x"})
-    assert [row.id for row in response.context["rows"]] == [delivery.pk]
-
-
-def test_the_schedule_shows_nothing_of_other_workspaces(house, delivery):
-    other = factories.house()
-    own = factories.delivery(other)
-    response = factories.browser(other.marketer).get(page(other, "schedule"))
-    assert [row.id for row in response.context["rows"]] == [own.pk]
-
-
-def test_a_letter_that_something_holds_is_waiting_and_says_why(house, delivery):
-    Delivery.everywhere.update(reason_code="paused", reason="Paused by Ruth Reader.")
-    client = factories.browser(house.marketer)
-    (row,) = client.get(page(house, "schedule")).context["rows"]
-    assert (row.state_words, row.reason) == ("Waiting", "Paused by Ruth Reader.")
-    steps = client.get(page(house, "steps", delivery.revision.draft_id)).context["steps"]
-    assert (steps[-1].label, steps[-1].detail) == ("Waiting", "Paused by Ruth Reader.")
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -171,17 +124,6 @@ def test_a_blocked_letter_is_tried_again_from_its_page(house, delivery):
     assert delivery.state == "queued"
 
 
-def test_the_schedule_costs_the_same_with_one_three_and_thirty(house):
-    client = factories.browser(house.marketer)
-    url = page(house, "schedule")
-    counts = []
-    for wanted in (1, 3, 30):
-        while Delivery.everywhere.count() < wanted:
-            factories.delivery(house)
-        counts.append(queries_of(client, url))
-    assert counts == [counts[0]] * 3
-
-
 def test_letters_to_a_person_cost_the_same_with_one_and_three(house, delivery):
     client = factories.browser(house.marketer, htmx=True)
     url = page(house, "to_person", delivery.customer_id)
@@ -198,4 +140,113 @@ def test_a_letter_s_page_costs_the_same_whatever_else_there_is(house, delivery, 
     first = queries_of(client, url)
     for _ in range(2):
         factories.delivery(house)
+    assert queries_of(client, url) == first
+
+
+def steps_of(house, delivery):
+    client = factories.browser(house.marketer)
+    return client.get(page(house, "steps", delivery.revision.draft_id)).context["steps"]
+
+
+def test_a_letter_that_something_holds_is_waiting_and_says_why(house, delivery):
+    waits(delivery, "You wrote to Maria lately.")
+    last = steps_of(house, delivery)[-1]
+    assert (last.label, last.detail) == ("Waiting", "You wrote to Maria lately.")
+
+
+def test_a_letter_of_a_paused_campaign_is_waiting_and_says_why(house):
+    fox = campaign(house)
+    held = letter(house, of_campaign=fox)
+    paused(house, fox, "Two people said stop.")
+    response = factories.browser(house.marketer).get(page(house, "letter", held.revision.draft_id))
+    last = response.context["steps"][-1]
+    assert (last.label, last.detail) == ("Waiting", "Two people said stop.")
+    assert response.context["state_words"] == "Waiting"
+    assert response.context["delivery"].state_words == "Waiting"
+
+
+# --- one that is unsure ------------------------------------------------------------------------
+
+
+def explained(house, delivery, role="manager"):
+    client = factories.browser(getattr(house, role))
+    return client.get(page(house, "letter", delivery.revision.draft_id))
+
+
+@pytest.mark.parametrize(
+    ("values", "happened"),
+    [
+        ({"kind": "timeout"}, "It never answered."),
+        ({"kind": "unavailable", "status": 503}, "It answered 503, which does not say"),
+        ({"kind": "worker_died"}, "The process that called stopped before"),
+        ({"kind": "accepted_without_id", "status": 201}, "It took the letter, and its answer"),
+    ],
+)
+def test_an_unsure_letter_says_what_happened(house, delivery, values, happened):
+    attempt = unsure(delivery, **values)
+    known = explained(house, delivery).context["unsure"]
+    assert known.happened.startswith(happened)
+    assert known.called_at == attempt.started_at
+
+
+@pytest.mark.parametrize(
+    ("reads", "looked"),
+    [
+        (0, "The conversation was not looked at since."),
+        (1, "The conversation was read once since, and the letter was not there."),
+        (2, "The conversation was read twice since, and the letter was not there."),
+    ],
+)
+def test_an_unsure_letter_says_what_was_looked_at_and_when_next(house, delivery, reads, looked):
+    again = now() + timedelta(minutes=9)
+    unsure(delivery, reads=reads, settle_at=again)
+    known = explained(house, delivery).context["unsure"]
+    assert (known.looked, known.next_look, known.shown) == (looked, again, [])
+
+
+def test_an_unsure_letter_shows_what_x_shows_that_belongs_to_nobody(house, delivery):
+    attempt = unsure(delivery)
+    seen(delivery, 1, b"x" * 32, ago=timedelta(minutes=2))
+    seen(delivery, 2, words_key(delivery.text), ago=timedelta(minutes=2, seconds=30))
+    seen(delivery, 3, words_key(delivery.text), ago=timedelta(minutes=5))  # long before
+    other = factories.delivery(house)
+    seen(other, 4, words_key(delivery.text))  # to somebody else
+    taken = put(factories.delivery(house, delivery.customer), "sent")
+    seen(delivery, 5, words_key(taken.text))
+    claimed = {"outcome": "sent", "dm_event_id": 5, "claim_token": "0" * 32}
+    type(attempt).objects.create(
+        delivery=taken, x_account=house.account, app=house.account.app, price=0,
+        started_at=now(), ended_at=now(), counts_until=now(), **claimed,
+    )  # fmt: skip
+    response = explained(house, delivery)
+    known = response.context["unsure"]
+    assert [(each.id, each.same_words) for each in known.shown] == [(1, False), (2, True)]
+    assert known.likely == 2
+    text = response.content.decode()
+    assert f"/messages/{house.account.x_user_id}-{delivery.recipient_x_user_id}" in text
+
+
+@pytest.mark.parametrize("role", ["marketer", "manager", "administrator"])
+def test_only_managers_are_offered_the_two_decisions(house, delivery, role):
+    unsure(delivery)
+    text = explained(house, delivery, role).content.decode()
+    offered = [words in text for words in ("It arrived", "Send it again all the same")]
+    assert offered == [role != "marketer"] * 2
+    assert ("A manager can say that it arrived" in text) == (role == "marketer")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_no_other_letter_is_explained_as_unsure(house, delivery, state):
+    put(delivery, state)
+    assert explained(house, delivery).context["unsure"] is None
+
+
+def test_the_page_of_an_unsure_letter_costs_the_same_with_one_and_three_shown(house, delivery):
+    unsure(delivery)
+    client = factories.browser(house.manager)
+    url = page(house, "letter", delivery.revision.draft_id)
+    seen(delivery, 1, b"x" * 32)
+    first = queries_of(client, url)
+    for number in (2, 3):
+        seen(delivery, number, b"x" * 32)
     assert queries_of(client, url) == first

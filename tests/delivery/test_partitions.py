@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -29,9 +30,9 @@ DAY = timedelta(days=1)
 WITH_SEQUENCES = ("delivery_delivery", "delivery_attempt", "audit_auditevent")
 
 
-def execute(sql: str, *values: object) -> list[tuple]:
+def execute(sql: str, *values: Any) -> list[tuple]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, values or None)
+        cursor.execute(sql, list(values) or None)
         return cursor.fetchall() if cursor.description else []
 
 

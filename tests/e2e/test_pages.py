@@ -21,14 +21,15 @@ pytestmark = pytest.mark.e2e
 LISTS = {
     "jo": (
         "", "compose/", "compose/?state=rejected", "compose/new/", "compose/new/?q=nobody-at-all",
-        "schedule/", "schedule/?state=unsure", "schedule/?state=sent", "schedule/?state=not-sent",
+        "schedule/", "schedule/?state=waiting", "schedule/?state=unsure", "schedule/?state=sent",
+        "schedule/?state=not-sent", "schedule/week/",
         "customers/", "customers/?stopped=yes", "customers/?q=nobody-at-all", "settings/x/",
         "customers/invitations/", "customers/invitations/new/", "customers/follow-back/",
         "customers/import/", "customers/stopped/", "settings/guidance/", "settings/sending/",
         "customers/segments/", "customers/segments/?query=mutual%3Dyes",
         "customers/sync/",
     ),
-    "ruth": ("", "review/", "settings/guidance/"),
+    "ruth": ("", "review/", "settings/guidance/", "schedule/"),
     "sam": (
         "settings/", "settings/profile/", "settings/x/", "settings/x/guide/",
         "settings/x/apps/new/", "settings/audit/", "settings/sending/"),
@@ -40,7 +41,7 @@ LETTERS = {
     "changes requested": ("compose/?state=changes_requested", "siobhan_byrne"),
     "rejected": ("compose/?state=rejected", "oskar_lind_"),
     "queued": ("schedule/", "meitan_draws"),
-    "waiting": ("schedule/", "karlvoss_"),
+    "waiting": ("schedule/?state=waiting", "karlvoss_"),
     "sent": ("schedule/?state=sent", "mariasousa_pt"),
     "unsure": ("schedule/?state=unsure", "anaprado"),
     "blocked": ("schedule/?state=not-sent", "tomreyes"),
@@ -50,8 +51,8 @@ LETTERS = {
 REVIEWS = {"mended": "hannahberg", "disagreement": "gracewanjiru_", "own": "sunita_thapa_"}
 PEOPLE = {"mutual": "aishanoor_k", "stopped": "ingridsolheim", "unfollowed": "adeola_prints"}
 EMPTY = (
-    "", "compose/", "compose/new/", "review/", "schedule/", "customers/", "settings/x/",
-    "settings/guidance/", "customers/invitations/", "customers/invitations/new/",
+    "", "compose/", "compose/new/", "review/", "schedule/", "schedule/week/", "customers/",
+    "settings/x/", "settings/guidance/", "customers/invitations/", "customers/invitations/new/",
     "customers/follow-back/",
     "customers/import/", "customers/stopped/", "customers/sync/",
 )  # fmt: skip

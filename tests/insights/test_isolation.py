@@ -11,8 +11,9 @@ from outreach.customers.finding.criteria import Criteria
 from outreach.customers.history import actions as history
 from outreach.customers.invitations import actions as invitations
 from outreach.customers.models import HistoryRun, Invitation, OptIn, Permission, Segment, Sweep
+from outreach.delivery.models import Pause
 from outreach.drafts import actions as drafts
-from outreach.drafts.models import Decision
+from outreach.drafts.models import Campaign, Decision
 from outreach.ground.clock import now
 from outreach.x.models import XApp
 from tests import factories
@@ -71,6 +72,8 @@ def two(house):
         history.start(of.administrator, of.account.pk, most=5)
         HistoryRun.everywhere.filter(workspace=of.workspace).update(waits_for=word)
         XApp.objects.create(workspace=of.workspace, name=f"App {word}", client_id=f"client-{word}")
+        Campaign.objects.create(workspace=of.workspace, name=word, author=of.marketer.user)
+        Pause.objects.create(workspace=of.workspace, reason=word)
         finding.save_segment(of.marketer, name=word, criteria=Criteria(q=word))
         finding.count_exactly(of.marketer, criteria=Criteria(q=word))
         counted(of, f"handle,name,{word}\nana,{word},{word}\n-,{word},{word}\n", f"{word}.csv")
@@ -84,6 +87,7 @@ def test_no_page_leaks(two):
     from outreach.drafts.models import Draft, Revision
 
     ids = {
+        "campaign_id": Campaign.objects.of(house.marketer).values_list("pk", flat=True),
         "draft_id": Draft.objects.of(house.marketer).values_list("pk", flat=True),
         "revision_id": Revision.objects.of(house.marketer).values_list("pk", flat=True),
         "customer_id": [customer.pk for customer in house.customers],
@@ -104,7 +108,8 @@ def test_no_page_leaks(two):
         for number in ids[names[0]] if names else [None]:
             given = {names[0]: number} if names else {}
             url = reverse(name, kwargs={"slug": house.slug} | given)
-            for query in ({}, {"q": SECRET[:9]}, {"q": "Maria"}, {"q": "m"}):
+            said = ({"q": SECRET[:9]}, {"q": "Maria"}, {"q": "m"}, {"who": "Maria"})
+            for query in ({}, *said):
                 response = browser.get(url, query)
                 if response.status_code == 200:
                     shown += 1
@@ -129,6 +134,8 @@ def test_the_other_workspace_would_have_shown_it(two):
         "customers:export",
         "accounts:settings",
         "insights:today",
+        "delivery:schedule",
+        "delivery:week",
     ):
         url = reverse(name, args=[other.slug])
         assert SECRET in browser.get(url).getvalue().decode(), name

@@ -16,7 +16,8 @@ from outreach.audit.actions import record
 from outreach.customers import actions as customers
 from outreach.customers.finding import actions as finding
 from outreach.customers.finding.criteria import Criteria
-from outreach.delivery.models import AppPace, Delivery
+from outreach.delivery.holds import holds_of
+from outreach.delivery.models import AccountPace, AppPace, Delivery, Pause
 from outreach.drafts.models import Decision
 from outreach.ground.clock import now
 from outreach.insights import queries
@@ -86,9 +87,48 @@ def test_the_day_is_the_readers(house):
     for zone in ("UTC", "Asia/Tokyo", "Pacific/Pago_Pago"):
         with timezone.override(zone):
             local = timezone.localtime(now()).date() == timezone.localtime(moment).date()
-            lines = [(line.label, line.detail) for line in queries.letters_of_today(house.marketer)]
+            found = queries.letters_of_today(house.marketer, holds_of(house.marketer, now()))
+            lines = [(line.label, line.detail) for line in found]
         counted[zone] = lines == ([("Sent", "1")] if local else [])
     assert counted == {"UTC": True, "Asia/Tokyo": True, "Pacific/Pago_Pago": True}
+
+
+def test_letters_that_wait_or_are_unsure_are_counted_and_lead_to_their_list(house):
+    letters = [factories.delivery(house) for _ in range(3)]
+    Delivery.everywhere.filter(pk=letters[0].pk).update(reason_code="cap", reason="Written lately.")
+    set_state(letters[1], "uncertain")
+    lines = {line.label: line for line in today(house.marketer).context["letters_today"]}
+    assert {label: line.detail for label, line in lines.items()} == {
+        "Still to leave": "1", "Waiting": "1", "Unsure": "1",
+    }  # fmt: skip
+    for label, pk in (("Waiting", letters[0].pk), ("Unsure", letters[1].pk)):
+        rows = factories.browser(house.marketer).get(lines[label].url).context["rows"]
+        assert [row.id for row in rows] == [pk]
+
+
+def test_what_a_manager_can_resume_waits_for_them(house):
+    x.pause_account(house.manager, house.account.pk)
+    Pause.objects.create(workspace=house.workspace, reason="Paused by Sam Keeper.")
+    rows = [(row.title, row.detail) for row in today(house.manager).context["waiting"]]
+    assert rows == [
+        ("All letters are paused", "Paused by Sam Keeper."),
+        (f"Letters from @{house.account.handle} wait", "Paused by Ruth Reader."),
+    ]
+    assert today(house.marketer).context["waiting"] == []
+
+
+def test_many_unsure_letters_are_one_line_that_leads_to_them(house):
+    for _ in range(6):
+        set_state(factories.delivery(house), "uncertain")
+    (row,) = today(house.marketer).context["waiting"]
+    assert row.title == "6 letters may or may not have arrived"
+    assert row.url == reverse("delivery:schedule", args=[house.slug]) + "?state=unsure"
+
+
+def test_a_manager_decides_and_a_marketer_looks(house):
+    set_state(factories.delivery(house), "uncertain")
+    actions = [today(each).context["waiting"][0].action for each in (house.marketer, house.manager)]
+    assert actions == ["Look", "Decide"]
 
 
 def test_letters_of_today_and_of_the_last_fourteen_days(house):
@@ -202,6 +242,26 @@ def test_the_strip_says_what_x_closed_and_until_when(house):
         "X wants its credits topped up.",
         until,
     )
+
+
+@pytest.mark.parametrize("held", ["workspace", "account"])
+def test_the_strip_says_what_holds_the_accounts_letters(house, held):
+    again = now() + timedelta(minutes=1)
+    if held == "workspace":
+        Pause.objects.create(workspace=house.workspace, reason="Paused by Ruth Reader.")
+        expected = ("paused", "Paused by Ruth Reader.", None)
+    else:
+        AccountPace.objects.update_or_create(
+            x_account=house.account,
+            defaults={
+                "held_code": "not_heard",
+                "held_reason": "We cannot hear replies just now.",
+                "look_at": again,
+            },
+        )
+        expected = ("waiting", "We cannot hear replies just now.", again)
+    (strip,) = today(house.marketer).context["account_strip"]
+    assert (strip.health, strip.reason, strip.next_send) == expected
 
 
 def test_a_workspace_without_an_account_has_pages(db):

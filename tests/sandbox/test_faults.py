@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 import requests
@@ -66,6 +67,23 @@ def test_a_dropped_connection_gives_no_answer(world, token, fault, kept, reset):
     assert len(world.dms()) == kept
     assert world.injected()[0]["accepted"] is bool(kept)
     assert send(world, token).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("fault", "arrivals"), [("error_before", 2), ("drop_before", 2), ("rate_limited", 1)]
+)
+def test_a_call_that_nobody_looks_at_takes_up_room_but_one_that_is_told_of_a_limit_does_not(
+    world, token, fault, arrivals
+):
+    world.set_limits({"send_dm": [{"limit": 2, "seconds": 900, "per": "user"}]})
+    world.set_faults({"endpoint": "send_dm", "fault": fault, "times": 1})
+    with suppress(requests.ConnectionError):
+        send(world, token)
+    assert send(world, token).status_code == 201
+    assert send(world, token).status_code == (429 if arrivals == 2 else 201)
+    (user,) = world.arrivals("send_dm")
+    assert (user["arrivals"], user["refused"]) == (2, arrivals - 1)
+    assert user["windows"] == [{"limit": 2, "seconds": 900.0, "most": 2}]
 
 
 def test_a_call_that_would_have_been_refused_is_not_listed_as_accepted(world, token):

@@ -66,3 +66,19 @@ def test_nobody_is_a_page_that_says_so(world, path, query):
     page = get(world, path, **query)
     assert page.status_code == 404
     assert "Nobody in the practice world has this handle." in page.text
+
+
+def test_a_conversation_opens_on_the_phone_of_who_is_named_first(world):
+    page = get(world, f"/messages/{BRAND}-{ANN}")
+    assert page.url.startswith(f"{world.base_url}/phone/brand/with/ann/")
+    assert "hello" in page.text
+    assert get(world, f"/messages/{ANN}-{BRAND}").url.startswith(
+        f"{world.base_url}/phone/ann/with/brand/"
+    )
+
+
+@pytest.mark.parametrize("pair", ["1-99", "1-1", "99-1", f"1-{10**30}"])
+def test_a_conversation_with_nobody_is_a_page_that_says_so(world, pair):
+    page = get(world, f"/messages/{pair}")
+    assert page.status_code == 404
+    assert "Nobody in the practice world" in page.text

@@ -135,6 +135,25 @@ def test_forgetting_old_arrivals_changes_no_count(state):
     assert arrive(state, NOON + 9 * QUARTER + 1).headers["x-rate-limit-remaining"] == "13"
 
 
+def test_the_fullest_window_and_what_was_refused_are_known_of_each_user_and_app(state):
+    state.set_limits({"send_dm": [window(2, 10), window(5, 10, per="app")]})
+    moments = [(1, 0), (1, 4), (1, 5), (1, 10), (2, 11), (1, 14), (2, 12)]
+    refused = [arrive(state, NOON + moment, user=user).refused for user, moment in moments]
+    assert refused == [False, False, True, False, False, False, False]
+    found = {(each.per, each.whose): each for each in state.counter.traffic("send_dm")}
+    assert {key: (each.arrivals, each.refused) for key, each in found.items()} == {
+        ("user", "1"): (4, 1),
+        ("user", "2"): (2, 0),
+        ("app", "app"): (6, 0),
+    }
+    assert {key: [most for _, most in each.most] for key, each in found.items()} == {
+        ("user", "1"): [2],
+        ("user", "2"): [2],
+        ("app", "app"): [4],
+    }
+    assert state.counter.traffic("me") == []
+
+
 @pytest.mark.parametrize(
     "odd",
     [

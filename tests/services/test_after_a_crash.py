@@ -37,6 +37,17 @@ def test_after_the_postmaster_was_killed(place):
     assert place.alive() == set()
 
 
+def test_after_a_crash_that_somebody_asked_for(place):
+    user = place.user().ready()
+    query(user.database_url, "CREATE TABLE kept AS SELECT 7 AS number")
+    Postgres(place.path).crash()
+    assert not Postgres(place.path).answers()
+    with running(place.path) as urls:
+        assert query(urls.database_url, "SELECT number FROM kept") == 7
+    user.leave()
+    assert place.alive() == set()
+
+
 def test_after_everything_was_killed_at_once(place):
     user = place.user().ready()
     query(user.database_url, "CREATE TABLE kept AS SELECT 7 AS number")

@@ -82,7 +82,13 @@ def _erased_among(workspace_id: int, x_user_ids: Sequence[int]) -> set[int]:
     return set(x_user_ids) - not_erased(workspace_id, x_user_ids)
 
 
-@engine_action
 def _show(x_account_id: int, sent: Sequence[SentEvent]) -> None:
     """Messages of ours that a reading found, oldest first."""
-    show(x_account_id, sent, SeenBy.READ)
+    for dm in sent:
+        _settle(x_account_id, dm)
+
+
+@engine_action
+def _settle(x_account_id: int, dm: SentEvent) -> None:
+    """One by one: each locks its recipient, and several at once would have to be in order."""
+    show(x_account_id, [dm], SeenBy.READ)

@@ -76,8 +76,27 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="accountpace",
-            name="look_at",
-            field=models.DateTimeField(help_text="empty: nothing is queued", null=True),
+            name="held_until",
+            field=models.DateTimeField(help_text="when to look again", null=True),
+        ),
+        migrations.CreateModel(
+            name="AccountQueue",
+            fields=[
+                (
+                    "x_account",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="letter_queue",
+                        serialize=False,
+                        to="x.xaccount",
+                    ),
+                ),
+                (
+                    "look_at",
+                    models.DateTimeField(help_text="empty: nothing is queued", null=True),
+                ),
+            ],
         ),
         migrations.AddField(
             model_name="accountpace",

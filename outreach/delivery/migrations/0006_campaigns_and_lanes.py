@@ -109,11 +109,11 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
-            model_name="accountpace",
+            model_name="accountqueue",
             index=models.Index(
                 condition=models.Q(("look_at__isnull", False)),
                 fields=["look_at"],
-                name="pace_to_look_at",
+                name="account_to_look_at",
             ),
         ),
         migrations.AddIndex(

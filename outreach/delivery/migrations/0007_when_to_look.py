@@ -8,32 +8,23 @@ from django.db import migrations
 
 from outreach.ground.sql import frozen_columns, same_workspace
 
-# Its row is touched only where it has to be lowered: whoever queues a letter waits for no claim
-# otherwise. An account's first letter makes the row.
+# The row is locked also where it stays as it is: a claim that would raise it must not miss a letter
+# that is being queued at that moment.
 LOOK_AT = """
 CREATE FUNCTION delivery_account_is_looked_at() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE delivery_accountpace SET look_at = NEW.look_at
-    WHERE x_account_id = NEW.x_account_id AND (look_at IS NULL OR look_at > NEW.look_at);
-    IF NOT FOUND AND NOT EXISTS (
-        SELECT FROM delivery_accountpace WHERE x_account_id = NEW.x_account_id
-    ) THEN
-        INSERT INTO delivery_accountpace (x_account_id) VALUES (NEW.x_account_id)
-        ON CONFLICT DO NOTHING;
-        UPDATE delivery_accountpace SET look_at = NEW.look_at
-        WHERE x_account_id = NEW.x_account_id AND (look_at IS NULL OR look_at > NEW.look_at);
-    END IF;
+    INSERT INTO delivery_accountqueue AS queue (x_account_id, look_at)
+    VALUES (NEW.x_account_id, NEW.look_at)
+    ON CONFLICT (x_account_id) DO UPDATE SET look_at = EXCLUDED.look_at
+        WHERE queue.look_at IS NULL OR queue.look_at > EXCLUDED.look_at;
     RETURN NULL;
 END $$;
 CREATE TRIGGER delivery_account_is_looked_at
     AFTER INSERT OR UPDATE OF state, look_at ON delivery_delivery
     FOR EACH ROW WHEN (NEW.state = 'queued') EXECUTE FUNCTION delivery_account_is_looked_at();
-UPDATE delivery_accountpace pace SET look_at = queued.look_at
-FROM (
-    SELECT x_account_id, min(look_at) AS look_at FROM delivery_delivery
-    WHERE state = 'queued' GROUP BY x_account_id
-) queued
-WHERE queued.x_account_id = pace.x_account_id;
+INSERT INTO delivery_accountqueue (x_account_id, look_at)
+SELECT x_account_id, min(look_at) FROM delivery_delivery
+WHERE state = 'queued' GROUP BY x_account_id;
 """
 NO_LOOK_AT = """
 DROP TRIGGER delivery_account_is_looked_at ON delivery_delivery;

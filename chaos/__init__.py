@@ -1,0 +1,1 @@
+"""The fault run on real processes: `make chaos`. See docs/proofs.md."""
