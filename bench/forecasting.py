@@ -1,7 +1,7 @@
 """How far a forecast is from what then happens: workers and beat as they are, windows of 30 seconds.
 
-The forecast is asked for once, just before the first letter is due. Every account has sent one by
-then, so the ledger knows how long a call takes. Two accounts of one app come to their own limits. Six
+The forecast is asked for once, just before the first letter is due. Every account has sent three by
+then, so the ledger knows how long they take. Two accounts of one app come to their own limits. Six
 of another come to the app's, whose last window was used up evenly, as a day's letters are: a place
 comes free every half second and they take turns at it. Each account has as many letters as three
 windows hold, due over some seconds, so that later ones stand behind all that the first ones did. An
@@ -24,8 +24,8 @@ WINDOW = 30
 ACCOUNT_WINDOWS, APP_WINDOWS = [(15, WINDOW)], [(60, WINDOW)]
 OF_THEIR_OWN, OF_THE_APP = 2, 6
 LETTERS_EACH, DUE_SECONDS = 45, 5
-# Until then workers have started, and each account has sent its first letter.
-FROM_NOW = 60
+# Until then workers have started, and each account has sent its first letters.
+FIRST, FROM_NOW = 3, 60
 TICK = 2 / 30
 WORKERS = 2
 LATENCY = 0.1
@@ -57,10 +57,10 @@ def measure() -> dict[str, Any]:
     accounts = len(works.accounts)
     later = f"interval '{FROM_NOW} seconds' + {spread}"
     made = works.letters(
-        (1 + LETTERS_EACH) * accounts,
-        due=f"outreach_now() + CASE WHEN n < {accounts} THEN interval '0' ELSE {later} END",
+        (FIRST + LETTERS_EACH) * accounts,
+        due=f"outreach_now() + CASE WHEN n < {FIRST * accounts} THEN interval '0' ELSE {later} END",
     )
-    first, letters = made[:accounts], made[accounts:]
+    first, letters = made[: FIRST * accounts], made[FIRST * accounts :]
     with works.workers(WORKERS):
         wait_until(lambda: not _any_left(first), seconds=FROM_NOW)
         ((begins,),) = rows("SELECT min(due_at) FROM delivery_delivery WHERE state = 'queued'")
@@ -107,13 +107,17 @@ def _use_up(until: datetime) -> None:
     execute(
         """
         WITH its AS (
-            SELECT *, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS accounts
-            FROM delivery_attempt WHERE app_id = (SELECT max(app_id) FROM x_xaccount)
+            SELECT *, row_number() OVER (ORDER BY x_account_id) - 1 AS place,
+                count(*) OVER () AS accounts
+            FROM (
+                SELECT DISTINCT ON (x_account_id) * FROM delivery_attempt
+                WHERE app_id = (SELECT max(app_id) FROM x_xaccount)
+            ) one_each
         )
         INSERT INTO delivery_attempt (delivery_id, x_account_id, app_id, claim_token, outcome,
             started_at, ended_at, counts_until, kind, request_id, price)
-        SELECT delivery_id, x_account_id, app_id, gen_random_uuid(), outcome, at, at, at, kind,
-            request_id, price
+        SELECT delivery_id, x_account_id, app_id, gen_random_uuid(), outcome, at,
+            at + (ended_at - started_at), at + (ended_at - started_at), kind, request_id, price
         FROM generate_series(1, %(most)s) n
         JOIN its ON its.place = n %% its.accounts
         CROSS JOIN LATERAL (

@@ -94,6 +94,12 @@ def account(of: Workspace, *, token: str = "token", x_user_id: int | None = None
         return made
 
 
+def without_account(of: House) -> None:
+    """Take the house's account away, as if none had been connected."""
+    AccountPace.objects.filter(x_account=of.account).delete()
+    XAccount.everywhere.filter(pk=of.account.pk).delete()
+
+
 def house(*, token: str = "token", x_user_id: int | None = None, any_hour: bool = True) -> House:
     of = workspace()
     made = House(

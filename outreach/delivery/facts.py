@@ -33,7 +33,7 @@ _FACTS = """
     /* claim: read all that decides */
     WITH clock AS MATERIALIZED (SELECT outreach_now() AS now)
     SELECT clock.now,
-        extract(epoch FROM clock_timestamp() - transaction_timestamp())::float AS waited,
+        clock_timestamp() AS read_at,
         letter.id, letter.workspace_id, letter.customer_id, letter.recipient_x_user_id,
         letter.text, letter.look_at, letter.leave_by, letter.campaign_id, letter.lane,
         approval.undone_at IS NULL AS approved,

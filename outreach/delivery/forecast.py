@@ -120,14 +120,17 @@ def forecast(
     *,
     written: Mapping[Any, Sequence[datetime]] | None = None,
     takes: timedelta = timedelta(),
+    apart: timedelta | None = None,
 ) -> dict[int, Forecast]:
     """When each letter leaves, by its id.
 
     `written`: when letters to a person were sent, as far as a cap looks back. `takes`: how long one
-    letter takes from its claim to its outcome; the account's next one waits for it. For n letters
-    about n·log n, once for each day on which they wait for hours.
+    letter takes from its claim to its outcome; `apart`: from its claim to that of the account's next
+    (as long, unless said otherwise). For n letters about n·log n, once for each day on which they
+    wait for hours.
     """
-    return _Play(now, letters, accounts, app, written or {}, takes).run()
+    apart = takes if apart is None else apart
+    return _Play(now, letters, accounts, app, written or {}, takes, apart).run()
 
 
 class _Budget:
@@ -210,8 +213,9 @@ class _Play:
         app: App,
         written: Mapping[Any, Sequence[datetime]],
         takes: timedelta,
+        apart: timedelta,
     ) -> None:
-        self.now, self.takes = now, takes
+        self.now, self.takes, self.apart = now, takes, apart
         self.app = _Budget(app)
         self.shared = bool(app.windows)
         self.written = {person: sorted(moments) for person, moments in written.items()}
@@ -306,6 +310,6 @@ class _Play:
         ended = moment + self.takes
         queue.budget.add(ended)
         self.app.add(ended)
-        queue.last_lane, queue.busy_until = letter.lane, ended
+        queue.last_lane, queue.busy_until = letter.lane, moment + self.apart
         if letter.person is not None:
             insort(self.written.setdefault(letter.person, []), moment)

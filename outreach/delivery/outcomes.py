@@ -250,7 +250,7 @@ def overdue(now: datetime) -> list[int]:
 @step
 def _sent(claimed: Claimed, sent: SentDM) -> None:
     # X has it, whatever else is known; the customer is locked before the delivery, as everywhere.
-    written_step(claimed.workspace_id, claimed.customer_id, clock_now())
+    written_step(claimed.workspace_id, claimed.customer_id)
     letter = lock(claimed.attempt_id)
     if sent.dm_event_id is None:
         _unnamed(letter, sent)

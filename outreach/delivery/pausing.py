@@ -42,6 +42,7 @@ GO_ON = """
     DELETE FROM delivery_pause WHERE workspace_id IS NOT DISTINCT FROM %(workspace)s
         AND campaign_id IS NOT DISTINCT FROM %(campaign)s
 """
+# Since it was due, not since we knew that it arrived: who says stop may be faster than X.
 STOPPED_CAMPAIGNS = """
     /* stop: campaigns that too many answer so */
     SELECT campaign.id, campaign.workspace_id FROM drafts_campaign campaign
@@ -52,12 +53,12 @@ STOPPED_CAMPAIGNS = """
     )
     AND %(stops)s <= (
         SELECT count(DISTINCT never.x_user_id) FROM (
-            SELECT recipient_x_user_id, sent_at FROM delivery_delivery
+            SELECT recipient_x_user_id, due_at FROM delivery_delivery
             WHERE campaign_id = campaign.id AND state = 'sent'
             ORDER BY sent_at DESC, id DESC LIMIT %(last)s
         ) letter
         JOIN customers_suppression never ON never.workspace_id = campaign.workspace_id
-            AND never.x_user_id = letter.recipient_x_user_id AND never.since >= letter.sent_at
+            AND never.x_user_id = letter.recipient_x_user_id AND never.since >= letter.due_at
     )
 """
 

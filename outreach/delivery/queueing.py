@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from itertools import pairwise
 from statistics import median
 from types import SimpleNamespace
 from typing import Any
@@ -26,9 +27,11 @@ from outreach.x.models import AccountState
 # So many accounts of an app are read, and so many lanes of each; more than that is said to be cut.
 ACCOUNTS, LANES = 100, 20
 NOT_READ = -1  # the lane of what is cut off whole
-# How long a letter takes where none was sent lately.
+# How long a letter takes where none was sent lately; else the median of so many.
 TAKES = timedelta(seconds=0.3)
 TIMED = 50
+# Whatever began later after the one before did not wait for it.
+AT_ONCE = timedelta(seconds=2)
 # An account is on hold with these until we ourselves or the month lift it; its own pauses, and
 # those of its workspace, are read where they are set.
 HOLDS = ("monthly_cap", "not_heard")
@@ -156,6 +159,7 @@ class Queued:
     )
     held: dict[int, str] = field(default_factory=dict)  # by account
     takes: timedelta = TAKES
+    apart: timedelta = TAKES
 
     def forecast(self) -> dict[int, Forecast]:
         """Each letter's forecast, by its id; those that were not read are not in it."""
@@ -174,6 +178,7 @@ class Queued:
                 ),
                 written=self.written,
                 takes=self.takes,
+                apart=self.apart,
             )
         return found
 
@@ -322,21 +327,38 @@ def _read_ledger(queued: Queued) -> None:
         app_most=app_most,
         app_seconds=app_seconds,
     )
-    took = []
+    asked: dict[int, list[SimpleNamespace]] = defaultdict(list)
     for row in rows:
         if row.app_id is not None:
             queued.app_counted[row.app_id].append(row.counts_until)
             continue
         queued.counted[row.x_account_id].append(row.counts_until)
         if row.ended_at and queued.accounts[row.x_account_id].asked:
-            took.append((row.ended_at, row.ended_at - row.started_at))
+            asked[row.x_account_id].append(row)
     for account in queued.accounts.values():
         mine = (row.started_at for row in rows if row.x_account_id == account.id)
         queued.narrowed[account.id] = _narrowed(account.narrowed, mine, queued.now)
         ours = (row.started_at for row in rows if row.app_id == account.app_id)
         queued.app_narrowed[account.app_id] = _narrowed(account.app_narrowed, ours, queued.now)
+    _time(queued, asked.values())
+
+
+def _time(queued: Queued, ledgers: Iterable[list[SimpleNamespace]]) -> None:
+    """How long letters took lately, and how far apart those of an account were that came at once."""
+    took: list[float] = []
+    apart: list[float] = []
+    for ledger in ledgers:
+        ledger.sort(key=lambda row: row.started_at)
+        last = ledger[-TIMED:]
+        took += [(row.ended_at - row.started_at).total_seconds() for row in last]
+        apart += [
+            (after.started_at - before.started_at).total_seconds()
+            for before, after in pairwise(last)
+            if after.started_at - before.ended_at < AT_ONCE
+        ]
     if took:
-        queued.takes = median(sorted(each for _, each in sorted(took)[-TIMED:]))
+        queued.takes = timedelta(seconds=median(took))
+        queued.apart = max(queued.takes, timedelta(seconds=median(apart or took)))
 
 
 def _narrowed(

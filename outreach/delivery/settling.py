@@ -15,9 +15,10 @@ from outreach.customers.finding.actions import written_step
 from outreach.customers.newcomers import not_erased
 from outreach.delivery.arrival import arrived, lock
 from outreach.delivery.matching import words_key
-from outreach.delivery.models import SeenBy
+from outreach.delivery.models import SeenBy, SeenDM
 from outreach.delivery.statements import one, rows, run
-from outreach.ground.writes import step
+from outreach.ground.clock import now
+from outreach.ground.writes import engine_action, step
 from outreach.x.models import ActivityEvent, XAccount
 from outreach.x.payloads import SentEvent, sent_dms_of
 
@@ -26,6 +27,9 @@ SENT = "dm.sent"
 SEEN = "seen"
 # X's clock is not ours, and its stamps may be whole seconds.
 CLOCKS_DIFFER = timedelta(seconds=60)
+
+# X shows messages for 30 days, and tells of none that is older.
+FORGOTTEN_AFTER = timedelta(days=32)
 
 SEE = """
     /* settle: note the message */
@@ -185,3 +189,9 @@ def arrived_after_all(letter: SimpleNamespace) -> bool:
 def unclaimed(x_account_id: int, recipient: int, since: datetime) -> list[SimpleNamespace]:
     """The messages to one person that X showed and that belong to no attempt, newest first."""
     return rows(UNCLAIMED_OF_PERSON, account=x_account_id, recipient=recipient, since=since)
+
+
+@engine_action
+def forget() -> int:
+    """Forget messages that X neither shows nor tells of any more. Returns how many."""
+    return SeenDM.objects.filter(seen_at__lt=now() - FORGOTTEN_AFTER).delete()[0]

@@ -1,6 +1,13 @@
 from django.urls import path
 
-from outreach.delivery import policies, views, views_acting, views_pausing, views_week
+from outreach.delivery import (
+    policies,
+    views,
+    views_acting,
+    views_pausing,
+    views_spreading,
+    views_week,
+)
 
 app_name = "delivery"
 urlpatterns = [
@@ -37,6 +44,11 @@ urlpatterns = [
         "schedule/campaigns/<int:campaign_id>/resume/",
         views_pausing.resume_campaign,
         name="resume_campaign",
+    ),
+    path(
+        "schedule/campaigns/<int:campaign_id>/spread/",
+        views_spreading.spread,
+        name="spread_campaign",
     ),
     path(
         "schedule/campaigns/<int:campaign_id>/cancel/",

@@ -67,6 +67,15 @@ def test_how_long_a_call_takes_moves_the_next_window():
     account = Account(1, windows=[(1, 600)])
     found = forecast(NOW, [letter(1), letter(2)], [account], App(), takes=minutes(1))
     assert leaves(found) == {1: 0, 2: 11}
+    found = forecast(
+        NOW,
+        [letter(1), letter(2), letter(3)],
+        [Account(1, windows=[(2, 600)])],
+        App(),
+        takes=minutes(1),
+        apart=minutes(3),
+    )
+    assert leaves(found) == {1: 0, 2: 3, 3: 11}
 
 
 def test_an_urgent_letter_does_not_wait_behind_a_campaign():

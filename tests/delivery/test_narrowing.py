@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -13,7 +14,7 @@ from outreach.delivery.claim import SINCE, Claimed, Closed
 from outreach.delivery.models import AccountPace, AppPace, Attempt
 from outreach.ground.clock import now
 from outreach.x.errors import TryLater
-from outreach.x.limits import Limit, Limits
+from outreach.x.limits import Limit, Limits, Scope
 from tests import factories
 from tests.delivery.conftest import befriended
 from tests.delivery.letters import accepted, claim_for, claimed_of
@@ -28,7 +29,7 @@ def _windows(settings):
     settings.X_APP_WINDOWS = [(30, 86_400)]
 
 
-def limits(scope: str, remaining: int, *, minutes: float = 10, limit: int = 15) -> Limits:
+def limits(scope: Scope, remaining: int, *, minutes: float = 10, limit: int = 15) -> Limits:
     """What one answer says of one limit; X's resets are whole seconds."""
     reset = (now() + minutes * MINUTE).replace(microsecond=0)
     return Limits((Limit(scope, limit, remaining, reset),))
@@ -40,7 +41,7 @@ def answered(house, said: Limits) -> None:
     outcomes.record_sent(claimed_of(house), accepted(limits=said))
 
 
-def narrowed(house) -> tuple[dict, dict]:
+def narrowed(house) -> tuple[dict[str, Any], dict[str, Any]]:
     account = AccountPace.objects.get(pk=house.account.pk)
     return account.narrowed, AppPace.objects.get(pk=house.account.app_id).narrowed
 
@@ -119,14 +120,14 @@ def test_headers_that_agree_or_say_more_change_no_row(house, scope):
     assert narrowed(house) == ({}, {})
 
 
-def versions() -> list[tuple]:
+def versions() -> list[str]:
     """The pace rows as they lie in the database: every write makes another version."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT x_account_id, ctid, xmin FROM delivery_accountpace "
             "UNION ALL SELECT app_id, ctid, xmin FROM delivery_apppace"
         )
-        return sorted(map(str, cursor.fetchall()))
+        return sorted(str(row) for row in cursor.fetchall())
 
 
 def test_headers_that_say_more_do_not_open_what_our_ledger_closes(house, settings):

@@ -21,7 +21,17 @@ from outreach.x import actions as x_actions
 from outreach.x.errors import LimitedUntil, NeverReason
 from outreach.x.models import AccountState
 from tests import factories
-from tests.delivery.letters import accepted, claim_for, claimed_letter, claimed_of, never, state
+from tests.delivery.letters import (
+    accepted,
+    claim_for,
+    claimed_letter,
+    claimed_of,
+    never,
+    new_id,
+    state,
+    tell,
+    unsure,
+)
 from tests.delivery.meanwhile import somebody_waits_for_a_lock, threads, wait_until
 
 MINUTE = timedelta(minutes=1)
@@ -326,10 +336,20 @@ def test_a_stop_of_each_of_two_campaigns_pauses_neither(house, campaign):
 
 def test_who_said_stop_before_they_were_written_to_does_not_count(house, campaign):
     first, second = sent(house, campaign, 2)
-    Delivery.everywhere.filter(pk=first.pk).update(sent_at=now() + MINUTE)
+    Delivery.everywhere.filter(pk=first.pk).update(due_at=now() + MINUTE)
     stop(house, first)
     stop(house, second)
     assert not is_paused(campaign)
+
+
+def test_a_stop_that_came_before_we_knew_of_the_letter_s_arrival_counts(house, campaign):
+    first, second = (factories.delivery(house, campaign=campaign) for _ in range(2))
+    claimed = unsure(house, first)
+    stop(house, first)
+    tell(house, claimed, new_id())
+    outcomes.record_sent(claimed_letter(house, second), accepted())
+    stop(house, second)
+    assert is_paused(campaign)
 
 
 def test_stops_beyond_the_last_hundred_letters_do_not_count(house, campaign, monkeypatch):

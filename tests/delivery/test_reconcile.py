@@ -447,7 +447,8 @@ def test_an_event_that_comes_while_somebody_reads_counts_once(world, there, sand
     assert (state(there), audited.count(), SeenDM.objects.count()) == ("sent", 1, 1)
 
 
-def _claimed(delivery: Delivery, attempt: Attempt):
+def _claimed(delivery: Delivery, attempt: Attempt) -> Claimed:
+    assert delivery.recipient_x_user_id is not None
     return Claimed(
         delivery.pk, attempt.pk, attempt.claim_token, attempt.x_account_id, attempt.app_id,
         delivery.workspace_id, delivery.customer_id, delivery.recipient_x_user_id, delivery.text,

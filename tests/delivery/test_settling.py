@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import timedelta
 
 import pytest
 
 from outreach.audit.models import AuditEvent
 from outreach.customers.erasing import actions as erasing
-from outreach.delivery import actions, arrival, outcomes
+from outreach.delivery import actions, arrival, outcomes, tasks
 from outreach.delivery.claim import NothingDue
 from outreach.delivery.models import Attempt, Delivery, SeenDM
 from outreach.delivery.reconcile import Found, conclude
@@ -487,6 +488,21 @@ def test_a_late_201_for_somebody_erased_is_sent_and_names_nothing(house, maria, 
     assert (state(delivery), delivery.dm_event_id, delivery.contradiction) == ("sent", None, "")
     assert outcome(claimed) == ("sent", None)
     assert Attempt.objects.get().request_id == ""
+
+
+def test_messages_that_x_shows_no_more_are_forgotten(house):
+    for days in (31, 33):
+        SeenDM.objects.create(
+            dm_event_id=days,
+            x_account=house.account,
+            recipient_x_user_id=1,
+            words_sha256=b"",
+            stamped_at=now(),
+            seen_at=now() - timedelta(days=days),
+            via="event",
+        )
+    tasks.forget_messages()
+    assert [seen.dm_event_id for seen in SeenDM.objects.all()] == [31]
 
 
 # --- a 403 for a duplicate -------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from outreach.customers.history import actions as history
 from outreach.customers.invitations import actions
 from outreach.customers.invitations.qr import code
 from outreach.customers.models import HistoryRun, Invitation, OptIn
-from outreach.delivery.models import AccountPace
 from outreach.ground.clock import now
 from outreach.ground.runs import RunState
 from outreach.x.models import AccountState, XAccount
@@ -127,8 +126,7 @@ def test_closing_twice_is_closing_once(browser, house):
 
 
 def test_without_an_account_the_page_says_what_comes_first(house):
-    AccountPace.objects.filter(pk=house.account.pk).delete()
-    XAccount.everywhere.filter(pk=house.account.pk).delete()
+    factories.without_account(house)
     answer = factories.browser(house.marketer).get(url(house, "invitation_new"))
     assert "Connect it first" in answer.content.decode()
 
