@@ -25,7 +25,7 @@ NARROW = """
     UPDATE {table} SET narrowed = narrowed || %(report)s::jsonb
     WHERE {key} = %(owner)s AND %(remaining)s < %(limit)s - (
         SELECT count(*) FROM delivery_attempt WHERE {column} = %(owner)s
-        AND counts_until > %(now)s - make_interval(secs => %(seconds)s)
+        AND counts_until > %(now)s::timestamptz - make_interval(secs => %(seconds)s)
     )
 """
 
