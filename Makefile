@@ -7,7 +7,7 @@ PIP := $(PY) -m pip install -qq --constraint constraints.txt --build-constraint 
 SOURCES := manage.py accounts bench chaos evaluation outreach tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench chaos evaluate clean
+.PHONY: help setup run test check bench chaos simulate evaluate clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -39,6 +39,9 @@ bench: .venv/ready-to-work ## figures that have a goal, a line of JSON each; ONL
 
 chaos: .venv/ready-to-work ## the fault run on real processes, a line of JSON; N=10000 letters, SEED= replays
 	@N=$(N) SEED=$(SEED) $(PY) -m chaos
+
+simulate: .venv/ready-to-work ## the delivery engine in a simulated world; SEEDS=1000, or SEED=17 to replay one
+	@$(PY) -m tests.delivery.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED))
 
 evaluate: .venv/ready-to-work ## measure guidance on labelled messages (MESSAGES=…) and fit its figures
 	@$(PY) -m evaluation $(MESSAGES)

@@ -35,7 +35,7 @@ MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
     _S.FAILED: frozenset({_S.CANCELLED, _S.SENT}),
     _S.CANCELLED: frozenset({_S.SENT}),
     # Only where a match by its text turns out to have been another letter's message.
-    _S.SENT: frozenset({_S.UNCERTAIN}),
+    _S.SENT: frozenset({_S.UNCERTAIN, _S.QUEUED, _S.BLOCKED, _S.FAILED}),
 }
 # X may have it, or is about to: nothing else goes to this person from this account meanwhile.
 IN_THE_AIR = (_S.SENDING, _S.UNCERTAIN)

@@ -54,7 +54,8 @@ def _execute(cursor: CursorWrapper, sql: str, values: dict[str, Any]) -> None:
     if name not in known:
         # Not by Django's cursor: it is no step of whoever counts or interrupts those. What is
         # prepared stays so when the transaction is rolled back.
-        with connection.connection.cursor() as plain:
+        # A connection that is lost here is to be told apart by whoever writes down X's answer.
+        with connection.wrap_database_errors, connection.connection.cursor() as plain:
             plain.execute(prepare)
         known.add(name)
     cursor.execute(execute, values)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 from kombu.exceptions import OperationalError
 
-from outreach.delivery import coming_back, outcomes, reconcile, sender
+from outreach.delivery import coming_back, outcomes, reconcile, sender, settling
 from outreach.delivery.statements import rows
 from outreach.ground.clock import now
 
@@ -51,6 +51,12 @@ def _first_to_ask(x_account_id: int, moment: datetime, seconds: float) -> bool:
 def settle(attempt_id: int) -> None:
     """Look for one unsure letter at X."""
     reconcile.reconcile(attempt_id)
+
+
+@shared_task
+def forget_messages() -> None:
+    """Forget which messages of ours X showed, once it shows them no more."""
+    settling.forget()
 
 
 @shared_task

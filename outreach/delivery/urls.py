@@ -1,6 +1,13 @@
 from django.urls import path
 
-from outreach.delivery import views, views_acting, views_pausing, views_week
+from outreach.delivery import (
+    policies,
+    views,
+    views_acting,
+    views_pausing,
+    views_spreading,
+    views_week,
+)
 
 app_name = "delivery"
 urlpatterns = [
@@ -38,8 +45,15 @@ urlpatterns = [
         name="resume_campaign",
     ),
     path(
+        "schedule/campaigns/<int:campaign_id>/spread/",
+        views_spreading.spread,
+        name="spread_campaign",
+    ),
+    path(
         "schedule/campaigns/<int:campaign_id>/cancel/",
         views_acting.cancel_campaign,
         name="cancel_campaign",
     ),
+    path("settings/sending/", policies.show, name="policy"),
+    path("settings/sending/change/", policies.change, name="change_policy"),
 ]

@@ -13,7 +13,7 @@ from accounts.pages import page_urls
 from outreach.customers import queries as customers
 from outreach.customers.models import Customer
 from outreach.delivery import letter_queries, queries, schedule_queries
-from outreach.delivery.filters import LARGEST, Filters
+from outreach.delivery.filters import Filters, number_in
 from outreach.delivery.holds import Holds, holds_in, holds_of
 from outreach.drafts import queries as drafts
 from outreach.drafts.models import Campaign, Draft, DraftState
@@ -61,7 +61,6 @@ def schedule(request: MemberRequest) -> HttpResponse:
         "week_url": Filters(account=filters.account, campaign=filters.campaign).address(
             reverse("delivery:week", args=[member.workspace.slug])
         ),
-        "poll_url": _poll_url(member, filters, rows),
         "poll_seconds": POLL_SECONDS,
         "tab_soonest": filters.state in ("", "waiting"),
         "may_pause": member.may(Act.REVIEW),
@@ -81,10 +80,8 @@ def rows(request: MemberRequest) -> HttpResponse:
     holds = holds_in(member, accounts, now())
     filters = Filters.of(request.GET)
     sought = schedule_queries.people_like(member, filters.who)
-    ids = [
-        int(pk) for pk in request.GET.get("ids", "").split(",") if pk.isascii() and pk.isdecimal()
-    ]
-    ids = [pk for pk in ids if pk <= LARGEST][:MOST_ROWS]
+    asked = request.GET.getlist("ids")[:MOST_ROWS]
+    ids = [number for number in map(number_in, asked) if number]
     found = schedule_queries.rows_of(member, schedule_queries.deliveries(member, ids), holds)
     here = filters.address(reverse("delivery:schedule", args=[member.workspace.slug]))
     context = {
@@ -117,16 +114,6 @@ def _pausable(
         url = reverse("delivery:pause_all", args=[slug])
         found.append({"words": "Pause all letters", "url": url})
     return found
-
-
-def _poll_url(member: Member, filters: Filters, rows: list[schedule_queries.DeliveryRow]) -> str:
-    """Where the page asks for its rows that may change; empty where none may."""
-    ids = ",".join(str(row.id) for row in rows if row.changes)
-    if not ids:
-        return ""
-    kept = filters.query
-    there = reverse("delivery:rows", args=[member.workspace.slug])
-    return f"{there}?ids={ids}" + (f"&{kept}" if kept else "")
 
 
 @member_view(Act.LOOK)

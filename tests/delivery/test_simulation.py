@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -15,6 +16,11 @@ from tests.delivery.simulation.lab import Lab
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
 SEEDS = 20
+
+
+def say(*lines: str) -> None:
+    """What the test found, in figures, for whoever runs it."""
+    sys.stdout.write("\n" + "\n".join(lines) + "\n")
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def test_every_boundary_is_crossed_with_every_event(laboratory, capsys):
         everything = exhaustive.Exhaustive(conductor)
         failed = list(everything.failures())
     with capsys.disabled():
-        print(f"\n{everything.crossings} crossings of {len(everything.steps)} steps")
+        say(f"{everything.crossings} crossings of {len(everything.steps)} steps")
     assert not failed, "\n".join(map(str, failed))
     assert everything.steps == STEPS
 
@@ -44,7 +50,7 @@ def test_a_hundred_letters_arrive_once_whatever_the_seed(laboratory, capsys):
             total.add(counters)
             assert not counters.violations, f"SEED={seed}: {counters.violations} {conductor.broken}"
     with capsys.disabled():
-        print(f"\n{SEEDS} seeds: {total.accepted} accepted, {total.uncertain} unsure with evidence")
+        say(f"{SEEDS} seeds: {total.accepted} accepted, {total.uncertain} unsure with evidence")
 
 
 def test_a_seed_replays(laboratory):
@@ -58,11 +64,6 @@ def test_a_seed_replays(laboratory):
     assert traces[0] == traces[1]
 
 
-@pytest.fixture(scope="module")
-def shown():
-    return []
-
-
 def test_each_guard_that_is_taken_away_shows(laboratory, capsys):
     lines = []
     with Conductor(workers=2) as conductor:
@@ -74,5 +75,5 @@ def test_each_guard_that_is_taken_away_shows(laboratory, capsys):
                 without_it = guard.scenario.play(lab, guard.name)
             lines.append({"guard": guard.name, "counters": without_it.violations})
     with capsys.disabled():
-        print("", *map(json.dumps, lines), sep="\n")
+        say(*map(json.dumps, lines))
     assert [line["guard"] for line in lines if not line["counters"]] == []

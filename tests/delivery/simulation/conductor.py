@@ -26,7 +26,7 @@ from tests.delivery.simulation.clock import Clock
 
 # Real seconds. How long a statement may take before somebody looks whether it waits for a lock;
 # after how long PostgreSQL ends a deadlock; after how long the simulation itself is broken.
-STUCK = 0.001
+STUCK = 0.002
 DEADLOCK_MS = 40
 PATIENCE = 30.0
 
@@ -88,7 +88,7 @@ class Worker:
         self.dead = False
         self.thaws: int = 0
         self.pid = 0
-        self.in_sql = False
+        self.may_wait = False  # is at a statement that may wait for a lock
         self.letter: int | None = None  # which one it calls X for
         self.go = threading.Semaphore(0)
         self.thread: threading.Thread | None = None
@@ -97,7 +97,7 @@ class Worker:
         return f"worker {self.number} ({self.job.name if self.job else 'idle'})"
 
 
-class Broken(RuntimeError):
+class Broken(RuntimeError):  # noqa: N818 - says what it is
     """The simulation itself cannot go on."""
 
 
@@ -195,7 +195,7 @@ class Conductor:
         raw = context["connection"].connection
         if raw is not None and not raw.closed:
             worker.pid = raw.info.backend_pid
-        step = steps.name_of(sql)
+        step, may_wait = steps.name_of(sql), steps.may_wait(sql)
         loss = self.boundary(step)
         if loss is Loss.BEFORE:
             self.hang_up(worker)
@@ -205,7 +205,7 @@ class Conductor:
         else:
             # One round trip. The session's clock stands at this step's moment.
             sql = f"{self.clock.offset_sql()} {sql}"
-        with self._sql(worker):
+        with self._sql(worker, may_wait=may_wait):
             result = execute(sql, params, many, context)
         self._released |= not context["connection"].in_atomic_block or step.startswith("rollback")
         if loss is Loss.AFTER:
@@ -235,8 +235,8 @@ class Conductor:
         return real()
 
     @contextmanager
-    def _sql(self, worker: Worker) -> Iterator[None]:
-        worker.in_sql = True
+    def _sql(self, worker: Worker, *, may_wait: bool = True) -> Iterator[None]:
+        worker.may_wait = may_wait
         try:
             yield
         except OperationalError as error:
@@ -245,7 +245,7 @@ class Conductor:
             raise
         finally:
             with self._mutex:
-                worker.in_sql = False
+                worker.may_wait = False
                 blocked = worker.state is State.BLOCKED
                 if blocked:
                     worker.state = State.READY
@@ -402,22 +402,22 @@ class Conductor:
     def _await_deadlock(self) -> None:
         """All wait for each other: PostgreSQL ends it."""
         with self._mutex:
-            if not any(worker.state is State.READY for worker in self.workers):
-                if not self._mutex.wait(PATIENCE):
-                    raise Broken(f"all wait for ever: {self.workers}")
+            ready = any(worker.state is State.READY for worker in self.workers)
+            if not ready and not self._mutex.wait(PATIENCE):
+                raise Broken(f"all wait for ever: {self.workers}")
 
     def _watch(self) -> None:
         """Until nobody moves; whoever waits for a lock meanwhile is set aside."""
         patience = PATIENCE / STUCK
         while True:
             with self._mutex:
-                if self._running is None:
-                    return
-                self._mutex.wait(STUCK)
                 worker, steps_before = self._running, self.steps
                 if worker is None:
                     return
-                if not worker.in_sql:
+                self._mutex.wait(STUCK)
+                if self._running is not worker or self.steps != steps_before:
+                    continue
+                if not worker.may_wait:
                     continue
             if worker.pid not in self._waiting():
                 patience -= 1
@@ -425,7 +425,7 @@ class Conductor:
                     raise Broken(f"{worker} does not come to a next step")
                 continue
             with self._mutex:
-                if self._running is worker and worker.in_sql and self.steps == steps_before:
+                if self._running is worker and worker.may_wait and self.steps == steps_before:
                     worker.state = State.BLOCKED
                     self._running = None
                     return
@@ -435,9 +435,10 @@ class Conductor:
     def _live(self, worker: Worker) -> None:
         self._here.worker = worker
         connection.execute_wrappers.append(self.statement)
-        commit, rollback = connection._commit, connection._rollback
-        connection._commit = lambda: self.commit(commit)
-        connection._rollback = lambda: self.rollback(rollback)
+        here: Any = connection
+        commit, rollback = here._commit, here._rollback
+        here._commit = lambda: self.commit(commit)
+        here._rollback = lambda: self.rollback(rollback)
         while True:
             worker.go.acquire()
             if self._over:

@@ -54,7 +54,7 @@ def _woken_again(run: Written, worker: Worker) -> None:
 
 
 def _second_worker(run: Written, worker: Worker) -> None:
-    run.atonce(lambda: run.house.conductor.add("second", run.house.send_due_of_first))
+    run.at_once(lambda: run.house.conductor.add("second", run.house.send_due_of_first))
 
 
 def _frozen(seconds: int) -> Callable[[Written, Worker], None]:
@@ -78,16 +78,16 @@ def _x_clock(run: Written, worker: Worker) -> None:
 
 
 def _stop(run: Written, worker: Worker) -> None:
-    run.atonce(lambda: run.house.stop(run.house.world.deliveries[0].customer_id))
+    run.at_once(lambda: run.house.stop(run.house.world.deliveries[0].customer_id))
 
 
 def _unfollow(run: Written, worker: Worker) -> None:
     delivery = run.house.world.deliveries[0]
-    run.atonce(lambda: run.house.unfollow(delivery.x_account_id, delivery.customer_id))
+    run.at_once(lambda: run.house.unfollow(delivery.x_account_id, delivery.customer_id))
 
 
 def _edit(run: Written, worker: Worker) -> None:
-    run.atonce(lambda: run.house.edit(run.house.world.deliveries[0].revision.draft_id))
+    run.at_once(lambda: run.house.edit(run.house.world.deliveries[0].revision.draft_id))
 
 
 EVENTS: dict[str, Event] = {

@@ -20,8 +20,8 @@ from outreach.delivery.gates import Go
 from outreach.x.transport import Exchange
 from tests.delivery.simulation.clock import SECOND
 from tests.delivery.simulation.conductor import Worker
-from tests.delivery.simulation.lab import NEVER_TOLD, WINDOWS, Event, Lab, Written, once
 from tests.delivery.simulation.invariants import Counters
+from tests.delivery.simulation.lab import NEVER_TOLD, WINDOWS, Event, Lab, Written, once
 
 Patch = tuple[Any, str, Any]
 
@@ -129,7 +129,7 @@ def _no_deadline() -> list[Patch]:
 
 
 def _only_while_sending() -> list[Patch]:
-    real = outcomes.arrived
+    real = arrival.arrived
 
     def arrived(letter: Any, kind: str, *rest: Any, **more: Any) -> None:
         if kind != "accepted" or letter.state == "sending":
@@ -143,6 +143,19 @@ ANSWERED = "X: answered"
 # Where a worker stands that has found a letter absent and let go of it.
 ABSENT = "settle: it is not there"
 LAG = {"endpoint": "dm_events_with", "fault": "lag", "seconds": 3000}
+
+# The same two locks, the other way round.
+LETTERS_FIRST = """
+    /* claim: lock the customer */
+    SELECT id FROM delivery_delivery WHERE customer_id = %(customer)s AND state = 'queued'
+    FOR NO KEY UPDATE
+"""
+CUSTOMER_LAST = """
+    /* claim: lock the letter */
+    SELECT id FROM customers_customer
+    WHERE id = (SELECT customer_id FROM delivery_delivery WHERE id = %(delivery)s)
+    FOR NO KEY UPDATE
+"""
 
 GUARDS: list[Guard] = [
     Guard(
@@ -171,15 +184,12 @@ GUARDS: list[Guard] = [
             (
                 claim,
                 "LOCK_CUSTOMER",
-                "/* claim: lock the customer */ SELECT id FROM delivery_delivery "
-                "WHERE customer_id = %(customer)s AND state = 'queued' FOR NO KEY UPDATE",
+                LETTERS_FIRST,
             ),
             (
                 claim,
                 "LOCK_LETTER",
-                "/* claim: lock the letter */ SELECT id FROM customers_customer WHERE id = "
-                "(SELECT customer_id FROM delivery_delivery WHERE id = %(delivery)s) "
-                "FOR NO KEY UPDATE",
+                CUSTOMER_LAST,
             ),
         ],
         Scenario([], [("claim: lock the letter", stop)]),
@@ -278,5 +288,3 @@ GUARDS: list[Guard] = [
         Scenario([once("send_dm", "malformed", how="no_id"), NEVER_TOLD, LAG]),
     ),
 ]
-
-__all__ = ["GUARDS", "Guard", "arrival"]

@@ -19,7 +19,7 @@ from outreach.customers import actions as customers
 from outreach.delivery import claim, sender, tasks
 from outreach.drafts import actions as drafts
 from outreach.drafts.errors import NotEditable, OnItsWay
-from outreach.x import caps, events, expenses, queries, transport
+from outreach.x import caps, events, queries, transport
 from outreach.x.models import Via, XAccount
 from outreach.x.payloads import Told
 from outreach.x.transport import Timeouts
@@ -143,6 +143,17 @@ class House:
             "stop", lambda: customers.suppress(marketer, customer_id, reason="They said stop.")
         )
 
+    def say_stop(self, x_account_id: int, customer_id: int) -> None:
+        """A customer writes it, and X tells of the message."""
+        self.deeds.stops += 1
+        brand = self.world.account_of(x_account_id).x_user_id
+        self.x.by_hand(self.world.people[customer_id], brand, "STOP")
+
+    def write_by_hand(self, x_account_id: int, customer_id: int) -> None:
+        """Somebody writes from the account on the phone, other words than any letter."""
+        brand = self.world.account_of(x_account_id).x_user_id
+        self.x.by_hand(brand, self.world.people[customer_id], "One more thing, by hand.")
+
     def unfollow(self, x_account_id: int, customer_id: int) -> None:
         """A customer unfollows a brand at X; X tells of it as it tells of anything."""
         self.deeds.unfollows += 1
@@ -210,4 +221,3 @@ class House:
 
 
 SEND = sender._send
-assert expenses.boot_seconds is transport.boot_seconds

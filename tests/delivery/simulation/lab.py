@@ -109,6 +109,7 @@ class Lab:
         here = self.world(letters)
         here.snapshot.restore()
         clock = Clock(theirs=2 * SECOND)
+        account, person = here.accounts[0], next(iter(here.people.values()))
         x = X(
             clock,
             Random(name),
@@ -118,8 +119,8 @@ class Lab:
             boundary=self.conductor.boundary,
             tell=lambda told, due: house.told(told, due),
             open_dms=True,
+            brands=frozenset([account.x_user_id]),
         )
-        account, person = here.accounts[0], next(iter(here.people.values()))
         x.follows |= {(account.x_user_id, person), (person, account.x_user_id)}
         house = House(here, clock, self.conductor, x)
         prepare(house)

@@ -50,6 +50,7 @@ FAULTS: list[dict[str, Any]] = [
     {"endpoint": "dm.sent", "fault": "event_late", "seconds": 400},
     {"endpoint": "dm.sent", "fault": "event_twice"},
     {"endpoint": "dm.sent", "fault": "event_never"},
+    {"endpoint": "dm.received", "fault": "event_twice"},
     {"endpoint": "follow.unfollow", "fault": "event_late", "seconds": 60},
     {"endpoint": "follow.unfollow", "fault": "event_never"},
 ]
@@ -136,13 +137,17 @@ class SeedPlan:
     def _act(self, worker: Worker) -> None:
         house = self.house
         delivery = self.random.choice(house.world.deliveries)
-        match self.random.randrange(3):
+        match self.random.randrange(5):
             case 0:
                 house.stop(delivery.customer_id)
+            case 3:
+                house.say_stop(delivery.x_account_id, delivery.customer_id)
             case 1:
                 house.unfollow(delivery.x_account_id, delivery.customer_id)
             case 2:
                 house.edit(delivery.revision.draft_id)
+            case 4:
+                house.write_by_hand(delivery.x_account_id, delivery.customer_id)
 
 
 class Simulation:
@@ -190,6 +195,8 @@ class Simulation:
             names_limits=draw.random() < 0.5,
             refuses_duplicates=draw.random() < 0.3,
             late_share=draw.choice([0.0, 0.3]),
+            open_dms=draw.random() < 0.5,
+            brands=frozenset(account.x_user_id for account in self.world.accounts),
         )
         for account in self.world.accounts:
             for person in self.world.people.values():

@@ -8,6 +8,7 @@ from functools import lru_cache
 _COMMENT = re.compile(r"\s*/\*\s*(.*?)\s*\*/", re.DOTALL)
 _WORD = re.compile(r"\s*(\w+)")
 _TABLE = re.compile(r'(?:FROM|INTO|UPDATE)\s+(?:ONLY\s+)?"?([a-z_]\w*)"?', re.IGNORECASE)
+_WRITES = re.compile(r"\b(?:UPDATE|INSERT|DELETE)\b")
 _CLOCK = re.compile(r"\s*SELECT outreach_now\(\)\s*$")
 
 COMMIT = "commit"
@@ -30,3 +31,9 @@ def name_of(sql: str) -> str:
     table = _TABLE.search(sql)
     locks = " and lock" if verb == "SELECT" and " FOR NO KEY UPDATE" in sql else ""
     return f"{verb}{locks} {table[1] if table else ''}".rstrip()
+
+
+@lru_cache(maxsize=4096)
+def may_wait(sql: str) -> bool:
+    """Whether the statement may wait for somebody's lock: it writes, or locks rows itself."""
+    return _WRITES.search(sql) is not None

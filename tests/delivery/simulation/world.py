@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from unittest import mock
 
 from django.db import connection, transaction
 
+from outreach.delivery import tasks
 from outreach.delivery.models import Delivery, SendingPolicy
 from outreach.x.actions import Pair, add_account
 from outreach.x.models import Stream, Subscription, XAccount, XApp
@@ -48,6 +50,12 @@ def build(
 
     The last `twins` people get `alike` letters each that say the same.
     """
+    # Nobody is woken while the world is made.
+    with mock.patch.object(tasks, "_ask"):
+        return _build(name, accounts, people, letters, twins, alike)
+
+
+def _build(name: str, accounts: int, people: int, letters: int, twins: int, alike: int) -> World:
     wipe()
     _set_clock("0 seconds")
     house = factories.house()

@@ -19,8 +19,8 @@ import outreach.sandbox.api  # noqa: F401 - names the endpoints that faults spea
 from outreach.sandbox import problems
 from outreach.sandbox.faults import CALL, EVENT, Fault, Plan, Rule, parse_rule
 from outreach.sandbox.links import as_handed_out, as_pushed
-from outreach.x.client import XClient
 from outreach.x.answers import DMEvent, DMPage, SentDM, UsersAnswer, XUser
+from outreach.x.client import XClient
 from outreach.x.errors import About, NotCalled, TryLater, Unknown, XError, error_for
 from outreach.x.limits import Limits, limits_from
 from outreach.x.links import expanded
@@ -114,6 +114,7 @@ class X:
     open_dms: bool = False  # whether people take messages from whom they do not follow
     late_share: float = 0.0  # of what X took and lost: how much of it is accepted later after all
     late_seconds: float = 20.0
+    brands: frozenset[int] = frozenset()  # the accounts that we are told about
     follows: set[tuple[int, int]] = field(default_factory=set)
     messages: list[Message] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
@@ -161,6 +162,10 @@ class X:
             _, call = self.late.pop(0)
             self.accept(*call)
 
+    def by_hand(self, writer: int, reader: int, text: str) -> None:
+        """A person writes to an account, or somebody from an account, on the phone."""
+        self.accept(writer, reader, text, None, None)
+
     def unfollow(self, source: int, target: int) -> None:
         """Somebody follows somebody no longer; told as all events are."""
         self.follows.discard((source, target))
@@ -186,7 +191,9 @@ class X:
             "created_timestamp": str(created),
             "message_create": ends | {"message_data": {"text": text, "entities": entities}},
         }
-        self._event("dm.sent", message.sender, {"direct_message_events": [event]})
+        ours = message.sender in self.brands
+        kind, about = ("dm.sent", message.sender) if ours else ("dm.received", message.recipient)
+        self._event(kind, about, {"direct_message_events": [event]})
 
     def _event(self, kind: str, about: int, payload: dict[str, Any]) -> None:
         fault = self.faults.ask(kind, EVENT).get("event")
