@@ -96,7 +96,7 @@ _LEDGER = """
     CROSS JOIN LATERAL (
         SELECT counts_until, started_at, ended_at FROM delivery_attempt
         WHERE x_account_id = account.id
-            AND counts_until > %(now)s - make_interval(secs => %(account_seconds)s)
+            AND counts_until > %(now)s::timestamptz - make_interval(secs => %(account_seconds)s)
         ORDER BY counts_until DESC LIMIT %(account_most)s
     ) attempt
     UNION ALL
@@ -104,7 +104,8 @@ _LEDGER = """
     FROM unnest(%(apps)s::bigint[]) AS app(id)
     CROSS JOIN LATERAL (
         SELECT counts_until, started_at, ended_at FROM delivery_attempt
-        WHERE app_id = app.id AND counts_until > %(now)s - make_interval(secs => %(app_seconds)s)
+        WHERE app_id = app.id
+            AND counts_until > %(now)s::timestamptz - make_interval(secs => %(app_seconds)s)
         ORDER BY counts_until DESC LIMIT %(app_most)s
     ) attempt
 """
