@@ -117,7 +117,8 @@ _WRITTEN = """
     JOIN delivery_delivery letter ON letter.workspace_id = person.workspace
         AND letter.recipient_x_user_id = person.x_user_id
     WHERE letter.state IN ('sending', 'uncertain')
-        OR letter.state = 'sent' AND letter.sent_at > %(now)s - make_interval(days => %(days)s)
+        OR letter.state = 'sent'
+            AND letter.sent_at > %(now)s::timestamptz - make_interval(days => %(days)s)
 """
 _PAUSES = """
     /* forecast: what people hold */
