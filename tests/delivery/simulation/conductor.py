@@ -40,6 +40,7 @@ class Loss(enum.Enum):
 
     BEFORE = "before it took effect"
     AFTER = "after it took effect"
+    LATER = "after its answer came"
 
 
 class State(enum.Enum):
@@ -211,6 +212,8 @@ class Conductor:
         if loss is Loss.AFTER:
             self.hang_up(worker)
             raise OperationalError("server closed the connection unexpectedly")
+        if loss is Loss.LATER:
+            self.hang_up(worker)
         return result
 
     def commit(self, real: Callable[[], Any]) -> Any:
@@ -227,6 +230,8 @@ class Conductor:
         if loss is Loss.AFTER:
             self.hang_up(worker)
             raise OperationalError("server closed the connection unexpectedly")
+        if loss is Loss.LATER:
+            self.hang_up(worker)
         return result
 
     def rollback(self, real: Callable[[], Any]) -> Any:

@@ -112,7 +112,7 @@ class SeedPlan:
         self.house.conductor.kill(worker)
 
     def _lose(self, worker: Worker) -> Loss:
-        return self.random.choice([Loss.BEFORE, Loss.AFTER])
+        return self.random.choice(list(Loss))
 
     def _freeze(self, worker: Worker) -> None:
         # Shorter than the call deadline, longer than it, or past everything that settles.
