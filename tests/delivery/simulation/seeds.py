@@ -201,7 +201,7 @@ class Simulation:
         for account in self.world.accounts:
             for person in self.world.people.values():
                 x.follows |= {(account.x_user_id, person), (person, account.x_user_id)}
-        house = House(self.world, clock, self.conductor, x)
+        house = House(self.world, clock, self.conductor, x, reads=True)
         wild = draw.choice([0.3, 1.0, 2.0])
         plan = SeedPlan(
             house,
