@@ -98,6 +98,15 @@ class Worker:
         return f"worker {self.number} ({self.job.name if self.job else 'idle'})"
 
 
+def _begin_anew() -> None:
+    """What a new process has: no connection, and no transaction that anybody remembers."""
+    here: Any = connection
+    here.in_atomic_block, here.savepoint_ids, here.atomic_blocks = False, [], []
+    here.needs_rollback, here.closed_in_transaction, here.run_on_commit = False, False, []
+    connection.close()
+    here.connection = None
+
+
 class Broken(RuntimeError):  # noqa: N818 - says what it is
     """The simulation itself cannot go on."""
 
@@ -470,6 +479,8 @@ class Conductor:
                 self.broken.append(f"{worker}: {traceback.format_exc(limit=-6)}")
         finally:
             self._released = True
-            if worker.dead:
+            if worker.dead or connection.in_atomic_block:
+                if not worker.dead:
+                    self.broken.append(f"{worker} left a transaction open")
                 worker.dead = False
-                connection.close()
+                _begin_anew()
