@@ -89,6 +89,7 @@ class Worker:
         self.dead = False
         self.thaws: int = 0
         self.pid = 0
+        self.run = 0  # for which its connection was made
         self.may_wait = False  # is at a statement that may wait for a lock
         self.letter: int | None = None  # which one it calls X for
         self.go = threading.Semaphore(0)
@@ -122,6 +123,7 @@ class Conductor:
         self._here = threading.local()
         self._over = False
         self._monitor: Any = None
+        self._run = 0
         self._begin(Clock())
 
     def _begin(self, clock: Clock) -> None:
@@ -361,15 +363,24 @@ class Conductor:
             with told["connection"].connection.cursor() as cursor:
                 cursor.execute(f"SET deadlock_timeout = {DEADLOCK_MS}")
 
-    def begin(self, clock: Clock, plan: Plan, *, step_microseconds: int, most_steps: int) -> None:
+    def begin(
+        self,
+        clock: Clock,
+        plan: Plan,
+        *,
+        step_microseconds: int,
+        most_steps: int,
+        fresh: bool = False,
+    ) -> None:
         """Forget the run before, and be ready to be given jobs.
 
-        A run that takes more than `most_steps` is broken, and ends.
+        A run that takes more than `most_steps` is broken, and ends; `fresh`: on new connections.
         """
         assert all(worker.state is State.IDLE for worker in self.workers)
         self._begin(clock)
         self.plan, self.step_microseconds = plan, step_microseconds
         self.most_steps = most_steps
+        self._run += fresh
 
     def run(self) -> None:
         """Go on until nothing is to be done any more."""
@@ -467,6 +478,10 @@ class Conductor:
 
     def _do(self, worker: Worker) -> None:
         assert worker.job is not None
+        if worker.run != self._run:
+            # What was prepared or cached on the old one would make this run another one.
+            connection.close()
+            worker.run = self._run
         try:
             worker.job.work()
         except Killed:

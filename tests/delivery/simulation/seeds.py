@@ -169,6 +169,7 @@ class Simulation:
                 plan,
                 step_microseconds=plan.random.choice([200, 5000]),
                 most_steps=MOST_STEPS,
+                fresh=True,
             )
             for account in house.world.accounts:
                 house.wake(account.pk)
