@@ -9,6 +9,7 @@ from bench import (  # noqa: F401 - each registers its own figures
     claiming,
     composer,
     finding,
+    forecasting,
     guarantees,
     guidance,
     importing,

@@ -158,7 +158,7 @@ class Works:
             *celery,
             "worker",
             "-Q",
-            os.environ.get("BENCH_Q", "send"),
+            "send",
             "--pool=threads",
             "--loglevel=WARNING",
         ]

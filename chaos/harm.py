@@ -21,7 +21,7 @@ from chaos import scale as times
 from chaos import witness
 from chaos.house import House
 from chaos.letters import Letter
-from chaos.processes import Process, celery, worker
+from chaos.processes import Nursery, Process, Running, beat, worker
 from chaos.scale import THREADS, WORKERS, Scale
 
 Act = Callable[[], None]
@@ -43,7 +43,7 @@ LANDED = 0.2
 class Frozen:
     """A worker that stands still, and the attempts that it holds."""
 
-    process: Process
+    process: Running
     attempts: list[int] = field(default_factory=list)
     until: float = 0.0
 
@@ -58,9 +58,9 @@ class Harm:
         self._agenda: list[tuple[float, int, Act]] = []
         self._numbers = itertools.count(1)
         self._draws: dict[str, random.Random] = {}
-        self.workers: list[Process] = []
-        self.beats: list[Process] = []
-        self.others: list[Process] = []
+        self.workers: list[Running] = []
+        self.beats: list[Running] = []
+        self.others: list[Running] = []
         self.frozen: list[Frozen] = []
         self.done: Counter[str] = Counter()
         self.gone: set[tuple[int, int]] = set()  # (account, person) of whom one unfollowed
@@ -69,7 +69,8 @@ class Harm:
     # --- processes -----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start everything, and wait until it serves."""
+        """Start everything."""
+        self._nursery = Nursery(self._house.environment, self._house.logs)
         self.others = [self._listener(), self._rest()]
         self._man()
         self._beat(1)
@@ -80,28 +81,28 @@ class Harm:
             process.kill()
         for each in self.frozen:
             each.process.kill()
-
-    def _start(self, name: str, command: list[str]) -> Process:
-        return Process(name, command, self._house.environment, self._house.logs)
+        self._nursery.close()
 
     def _name(self, kind: str) -> str:
         """A name that no other process of this run has."""
         return f"{kind}{next(self._numbers)}"
 
-    def _listener(self) -> Process:
-        return self._start(self._name("listener"), ["manage.py", "listen"])
+    def _listener(self) -> Running:
+        command = ["manage.py", "listen"]
+        house = self._house
+        return Process(self._name("listener"), command, house.environment, house.logs)
 
-    def _rest(self) -> Process:
+    def _rest(self) -> Running:
         """The worker of everything that is no letter."""
         name = self._name("rest")
-        return self._start(name, worker(name, "celery", 2))
+        return self._nursery.start(name, worker(name, "celery", 2))
 
     def _man(self) -> None:
         """As many workers as there should be at work, those that stand frozen apart."""
         self.workers = [process for process in self.workers if process.alive]
         while len(self.workers) < WORKERS:
             name = self._name("worker")
-            self.workers.append(self._start(name, worker(name, "send", THREADS)))
+            self.workers.append(self._nursery.start(name, worker(name, "send", THREADS)))
 
     def _beat(self, count: int) -> None:
         """Have so many beats run."""
@@ -109,8 +110,7 @@ class Harm:
             self.beats.pop().kill()
         while len(self.beats) < count:
             name = self._name("beat")
-            schedule = f"--schedule={self._house.place / name}"
-            self.beats.append(self._start(name, celery("beat", "--pidfile=", schedule)))
+            self.beats.append(self._nursery.start(name, beat(self._house.place / name)))
 
     def look_after(self) -> None:
         """Start anew what ended by itself; count it, for it should not have."""

@@ -48,13 +48,13 @@ class Scale:
 
     @property
     def account_windows(self) -> list[list[int]]:
-        """[attempts, seconds], as X's quarter of an hour and its day."""
-        return [[12, 5], [150, 80]]
+        """[attempts, seconds], as X's quarter of an hour and its day: so tight that they are met."""
+        return [[3, 2], [20, 16]]
 
     @property
     def app_windows(self) -> list[list[int]]:
         """The same for the app, which lets fewer through than its accounts together."""
-        return [[17 * self.accounts, 10]]
+        return [[11 * self.accounts, 10]]
 
     @property
     def frozen_at_once(self) -> int:

@@ -118,11 +118,12 @@ CREATE TABLE delivery_openattempt (
     delivery_id bigint CONSTRAINT one_open_attempt_a_delivery PRIMARY KEY,
     claim_token uuid NOT NULL CONSTRAINT delivery_attempt_claim_token_key UNIQUE
 );
--- One row a letter or a message, for ever: two numbers each. X's ids hold their time as well
--- (milliseconds << 22), and a revision's and an approval's grow, so these can be divided in turn.
+-- As many rows as there are letters that may still leave.
 CREATE TABLE delivery_ofrevision (
     revision_id bigint CONSTRAINT one_live_delivery_a_revision PRIMARY KEY
 );
+-- One row a letter or a message for ever, a number each. X's ids hold their time as well
+-- (milliseconds << 22), and an approval's id grows, so these two can be divided in turn.
 CREATE TABLE delivery_ofapproval (
     approval_id bigint CONSTRAINT delivery_delivery_approval_id_key PRIMARY KEY
 );
@@ -133,7 +134,7 @@ CREATE TABLE delivery_dmofattempt (
 CREATE FUNCTION delivery_is_unique() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     air CONSTANT text[] := ARRAY['sending', 'uncertain'];
-    live CONSTANT text[] := ARRAY['queued', 'sending', 'sent', 'blocked', 'uncertain'];
+    live CONSTANT text[] := ARRAY['queued', 'sending', 'blocked', 'uncertain'];
     was_in_air boolean := TG_OP = 'UPDATE' AND OLD.state = ANY (air);
     was_live boolean := TG_OP = 'UPDATE' AND OLD.state = ANY (live);
 BEGIN
@@ -184,7 +185,7 @@ INSERT INTO delivery_ofapproval SELECT approval_id FROM delivery_delivery;
 INSERT INTO delivery_intheair SELECT x_account_id, recipient_x_user_id FROM delivery_delivery
     WHERE state IN ('sending', 'uncertain');
 INSERT INTO delivery_ofrevision SELECT revision_id FROM delivery_delivery
-    WHERE state IN ('queued', 'sending', 'sent', 'blocked', 'uncertain');
+    WHERE state IN ('queued', 'sending', 'blocked', 'uncertain');
 INSERT INTO delivery_openattempt SELECT delivery_id, claim_token FROM delivery_attempt
     WHERE outcome IN ('posting', 'uncertain');
 INSERT INTO delivery_dmofattempt SELECT dm_event_id FROM delivery_attempt

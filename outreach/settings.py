@@ -409,6 +409,7 @@ CELERY_BEAT_SCHEDULE = {
     "take-up-sweeps": _every(SWEEP_SECONDS, "outreach.customers.finding.tasks.take_up_sweeps"),
     "find-syncs": _every(SYNC_SECONDS, "outreach.customers.sync.tasks.tick"),
     "forget-heard-messages": _every(FORGET_SECONDS, "outreach.x.tasks.forget_messages"),
+    "forget-shown-messages": _every(FORGET_SECONDS, "outreach.delivery.tasks.forget_messages"),
     "forget-mutuals": _every(FORGET_SECONDS, "outreach.customers.sync.tasks.forget"),
     "seal-audit-events": _every(SEAL_SECONDS, "outreach.audit.tasks.seal"),
 }

@@ -17,7 +17,7 @@ from outreach.customers.models import Basis, Customer, Permission, Relationship
 from outreach.delivery.models import AccountPace, Delivery, SendingPolicy
 from outreach.drafts import actions as drafts
 from outreach.drafts import policy_actions
-from outreach.drafts.models import Decision, Draft, GuidancePolicy, Review, Revision
+from outreach.drafts.models import Campaign, Decision, Draft, GuidancePolicy, Review, Revision
 from outreach.drafts.policy_queries import policy_of
 from outreach.ground.clock import now
 from outreach.x.actions import Pair, add_account
@@ -92,6 +92,12 @@ def account(of: Workspace, *, token: str = "token", x_user_id: int | None = None
             x_account=made, defaults={"heard_dms_at": now() + timedelta(days=36_500)}
         )
         return made
+
+
+def without_account(of: House) -> None:
+    """Take the house's account away, as if none had been connected."""
+    AccountPace.objects.filter(x_account=of.account).delete()
+    XAccount.everywhere.filter(pk=of.account.pk).delete()
 
 
 def house(*, token: str = "token", x_user_id: int | None = None, any_hour: bool = True) -> House:
@@ -174,8 +180,11 @@ def submitted(
     by: Member | None = None,
     words: str = WORDS,
     disagreement: str = "",
+    campaign: Campaign | None = None,
 ) -> Revision:
     made = draft(of, to, by=by)
+    if campaign is not None:
+        Draft.everywhere.filter(pk=made.pk).update(campaign=campaign)
     return drafts.submit(
         by or of.marketer,
         made.pk,
@@ -213,9 +222,22 @@ def policy(of: House, **changes: Any) -> GuidancePolicy:
     return made
 
 
-def delivery(of: House, to: Customer | None = None, *, due: bool = True) -> Delivery:
+def campaign(of: House, name: str = "Ink week") -> Campaign:
+    made: Campaign = Campaign.everywhere.create(
+        workspace=of.workspace, name=name, author=of.marketer.user
+    )
+    return made
+
+
+def delivery(
+    of: House,
+    to: Customer | None = None,
+    *,
+    due: bool = True,
+    campaign: Campaign | None = None,
+) -> Delivery:
     """An approved letter on its way; `due`: the seconds to undo are over."""
-    return on_its_way(decided(of, submitted(of, to)), due=due)
+    return on_its_way(decided(of, submitted(of, to, campaign=campaign)), due=due)
 
 
 def on_its_way(review: Review, *, due: bool = True) -> Delivery:

@@ -35,7 +35,7 @@ class AuditEvent(models.Model):
     """One act. `target_kind` and `target_id` name what it was done to, without a foreign key."""
 
     workspace = models.ForeignKey(
-        "accounts.Workspace", null=True, on_delete=models.PROTECT, related_name="+"
+        "accounts.Workspace", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     actor = models.ForeignKey(
         "accounts.User", null=True, on_delete=models.PROTECT, related_name="+"

@@ -1,4 +1,4 @@
-"""HTTP of the sending policy: everybody reads it, administrators set it."""
+"""HTTP of the contact policy: everybody reads it, administrators set it."""
 
 from __future__ import annotations
 

@@ -20,6 +20,6 @@ urlpatterns = [
     path("customers/<int:customer_id>/download/", erasing.download, name="download"),
     path("permissions/<int:permission_id>/withdraw/", views.withdraw, name="withdraw"),
     path("permissions/<int:permission_id>/evidence/", views.evidence, name="evidence"),
-    path("settings/sending/", policies.show, name="policy"),
-    path("settings/sending/change/", policies.change, name="change_policy"),
+    path("settings/contact/", policies.show, name="policy"),
+    path("settings/contact/change/", policies.change, name="change_policy"),
 ]

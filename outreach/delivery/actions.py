@@ -21,6 +21,7 @@ from outreach.delivery.models import (
     AppPace,
     Delivery,
     DeliveryState,
+    Outcome,
     SendingPolicy,
 )
 from outreach.delivery.pausing import pause_stopped_campaigns
@@ -149,7 +150,8 @@ def try_again(member: Member, delivery_id: int) -> Delivery:
 def reschedule(member: Member, delivery_id: int, due_at: datetime) -> Delivery:
     """A member gives a letter that has not left another time. It gets a new *leave by*.
 
-    A time that is over means now. Raises Delivery.DoesNotExist, CannotMove.
+    A time that is over means now, and none is within the seconds to undo the approval. Raises
+    Delivery.DoesNotExist, CannotMove.
     """
     delivery = _locked(member, delivery_id)
     if delivery.state not in OPEN:
@@ -217,10 +219,12 @@ def _lock_paces(x_account_ids: set[int]) -> None:
 
 def _reschedule(delivery: Delivery, due_at: datetime, actor_id: int) -> None:
     was = delivery.due_at
+    # A new time takes nothing from the seconds there are to undo the approval.
+    due_at = max(due_at, now(), delivery.created_at + timedelta(seconds=settings.UNDO_SECONDS))
     if delivery.state == DeliveryState.BLOCKED:
-        _queue_again(delivery, max(due_at, now()), actor_id)
+        _queue_again(delivery, due_at, actor_id)
     else:
-        delivery.due_at = delivery.look_at = max(due_at, now())
+        delivery.due_at = delivery.look_at = due_at
         delivery.leave_by = delivery.due_at + LEAVE_BY
         delivery.reason_code = delivery.reason = ""
         delivery.save(update_fields=["due_at", "look_at", "leave_by", "reason_code", "reason"])
@@ -230,6 +234,11 @@ def _reschedule(delivery: Delivery, due_at: datetime, actor_id: int) -> None:
 
 
 def _queue_again(delivery: Delivery, due_at: datetime, actor_id: int) -> None:
+    if delivery.attempts.filter(outcome__in=[Outcome.POSTING, Outcome.UNCERTAIN]).exists():
+        raise CannotMove(
+            "X took this letter, and whether it arrived is still looked for. It cannot be sent "
+            "again before that is known."
+        )
     delivery.due_at = delivery.look_at = due_at
     delivery.leave_by = due_at + LEAVE_BY
     move(delivery, DeliveryState.QUEUED, actor_id, code="", reason="")

@@ -17,9 +17,9 @@ class DeliveryConfig(AppConfig):
             merged,
             suppressed,
         )
-        from outreach.delivery import actions, erasing, pausing, queries, settling
+        from outreach.delivery import actions, erasing, forecasting, pausing, queries, settling
         from outreach.delivery.hearing.queries import heard
-        from outreach.drafts.hooks import approval_withdrawn, approved, last_letter
+        from outreach.drafts.hooks import approval_withdrawn, approved, last_letter, would_leave
         from outreach.x.hooks import (
             app_chosen,
             goes_on,
@@ -37,6 +37,7 @@ class DeliveryConfig(AppConfig):
         spent_on_letters.fill(queries.spent_on_letters)
         workspace_created.fill(actions.make_policy)
         last_letter.fill(queries.last_letter)
+        would_leave.fill(forecasting.would_leave)
         suppressed.fill(actions.cancel_for_people)
         erased.fill(erasing.erase_deliveries)
         known.fill(erasing.deliveries_to)

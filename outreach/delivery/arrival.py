@@ -67,13 +67,13 @@ ARRIVED_BEFORE = (
 )
 # What we said of a letter before → what is shown once X contradicts it.
 CONTRADICTIONS = {
-    _S.QUEUED: "It was looked for at X twice and not found, and was to be sent again. Then X told "
-    "that it had arrived after all.",
+    _S.QUEUED: "It counted as not arrived, and was to be sent again. Then X told that it had arrived "
+    "after all.",
     _S.BLOCKED: "It counted as not sent. Then X told that it had arrived after all.",
     _S.FAILED: "It counted as not sent. Then X told that it had arrived after all.",
     _S.CANCELLED: "It was cancelled. Then X told that it had arrived before.",
 }
-TWICE = "X shows it twice: it arrived although it had been looked for twice and not found."
+TWICE = "It arrived twice: the first one counted as not arrived, and X showed it only later."
 
 
 def lock(attempt_id: int) -> SimpleNamespace:
@@ -98,7 +98,12 @@ def arrived(
     if letter.recipient_x_user_id is None:
         # Erased while nobody knew: that it arrived is known now, its name at X is not kept.
         dm_event_id, request_id = None, ""
-    twice = was == _S.SENT and letter.letter_dm not in (None, dm_event_id, letter.attempt_dm)
+    known = dm_event_id is not None and dm_event_id == letter.attempt_dm
+    twice = (
+        was == _S.SENT
+        and not known
+        and letter.letter_dm not in (None, dm_event_id, letter.attempt_dm)
+    )
     contradiction = TWICE if twice else CONTRADICTIONS.get(was, "")
     run(
         ARRIVED,

@@ -109,10 +109,10 @@ def use_of_accounts(
             },
         )
         found = {(row[0], row[1], row[2]): (row[3], row[4]) for row in cursor.fetchall()}
-    uses: dict[int, list[WindowUse]] = {}
+    uses: dict[int, list[WindowUse]] = {pk: [] for pk in account_ids}
     for pk in account_ids:
         for limit, seconds in windows:
             used, in_the_way = found.get((pk, limit, seconds), (0, None))
             free_at = in_the_way + timedelta(seconds=seconds) if in_the_way else now
-            uses.setdefault(pk, []).append(WindowUse(limit, seconds, used, free_at))
+            uses[pk].append(WindowUse(limit, seconds, used, free_at))
     return uses

@@ -84,8 +84,8 @@ TURN_GRACE = timedelta(seconds=30)
 
 LOCK_PACE = """
     /* claim: lock the pace */
-    SELECT last_lane FROM delivery_accountpace WHERE x_account_id = %(account)s
-    FOR NO KEY UPDATE SKIP LOCKED
+    SELECT last_lane, clock_timestamp() AS began FROM delivery_accountpace
+    WHERE x_account_id = %(account)s FOR NO KEY UPDATE SKIP LOCKED
 """
 # The first letter of each lane, one look at the index a lane; then the next lane whose turn it is.
 # A lane whose campaign is paused is left out.
@@ -107,8 +107,9 @@ CHOOSE = """
         SELECT * FROM heads
         WHERE NOT EXISTS (SELECT FROM delivery_pause WHERE campaign_id = heads.lane)
     )
-    SELECT soonest.look_at, due.id, due.lane, letter.customer_id
-    FROM (SELECT min(look_at) AS look_at FROM free) soonest
+    SELECT soonest.look_at, due.id, due.lane, letter.customer_id, clock.now,
+        (SELECT app_id FROM x_xaccount WHERE id = %(account)s) AS app_id
+    FROM clock CROSS JOIN (SELECT min(look_at) AS look_at FROM free) soonest
     LEFT JOIN LATERAL (
         SELECT id, lane FROM free, clock WHERE look_at <= clock.now
         ORDER BY lane > %(last_lane)s DESC, lane LIMIT 1
@@ -133,6 +134,7 @@ SINCE = """
     /* claim: count since X's report */
     SELECT count(*) AS used FROM delivery_attempt
     WHERE {owner} = %(owner)s AND started_at > %(since)s
+        AND counts_until > %(since)s  -- later than its start, and what the ledger is indexed by
 """
 TAKE = """
     /* claim: take the letter */
@@ -215,9 +217,10 @@ def claim_next(x_account_id: int, pace: SimpleNamespace, *, holding: bool = Fals
         return NothingDue(clock_now())
     if settings.X_APP_WINDOWS:
         one(LOCK_APP, account=x_account_id)
-    money = level_for_letters(x_account_id, clock_now())
+    money = level_for_letters(chosen.app_id, chosen.now)
     letter = facts.read(chosen.id)
-    if letter.look_at > letter.now or letter.waited >= settings.CALL_DEADLINE:
+    waited = (letter.read_at - pace.began).total_seconds()
+    if letter.look_at > letter.now or waited >= settings.CALL_DEADLINE:
         # A claim that waited so long for its locks could not call any more: it would only use up
         # an attempt, and where many wait, none would ever leave.
         return NothingDue(letter.now)
@@ -261,6 +264,9 @@ def _within_limits(letter: SimpleNamespace) -> Answer:
         return _take(letter)
     # Its place among those that wait for the app, unless it could not use its turn.
     waits_for_app = of_app is not None and of_app > (of_account or letter.now)
+    if waits_for_app and letter.turns_end is not None:
+        # Whoever is ahead and does not come loses its turn then, and this one may have it.
+        until = min(until, letter.turns_end)
     _say_why(letter.x_account_id, until, wants=letter.app_id if waits_for_app else None)
     _look_later(letter.x_account_id, until)
     return Closed(until)

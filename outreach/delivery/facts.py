@@ -22,17 +22,18 @@ from outreach.x.caps import Level
 from outreach.x.models import AccountState
 
 # Others who share the app's limit and found it closed before this account did: they go first.
-_AHEAD = """
-    (SELECT count(*) FROM delivery_accountpace other
+_OTHERS_AHEAD = """
+    FROM delivery_accountpace other
     WHERE other.wants_app_id = account.app_id AND other.x_account_id <> account.id
         AND other.wants_since < coalesce(pace.wants_since, clock.now)
-        AND other.wants_until > clock.now)
+        AND other.wants_until > clock.now
 """
+_AHEAD = f"(SELECT count(*) {_OTHERS_AHEAD})"
 _FACTS = """
     /* claim: read all that decides */
     WITH clock AS MATERIALIZED (SELECT outreach_now() AS now)
     SELECT clock.now,
-        extract(epoch FROM clock_timestamp() - transaction_timestamp())::float AS waited,
+        clock_timestamp() AS read_at,
         letter.id, letter.workspace_id, letter.customer_id, letter.recipient_x_user_id,
         letter.text, letter.look_at, letter.leave_by, letter.campaign_id, letter.lane,
         approval.undone_at IS NULL AS approved,
@@ -70,7 +71,8 @@ _FACTS = """
         pace.closed_until, pace.narrowed,
         app_pace.closed_until AS app_closed_until, app_pace.narrowed AS app_narrowed,
         {account_free_at} AS account_free_at,
-        {app_free_at} AS app_free_at
+        {app_free_at} AS app_free_at,
+        (SELECT max(other.wants_until) {others_ahead}) AS turns_end
     FROM clock
     JOIN delivery_delivery letter ON letter.id = %(delivery)s
     JOIN drafts_review approval ON approval.id = letter.approval_id
@@ -127,6 +129,7 @@ def allowed_at(x_account_id: int) -> datetime:
 def _with_windows(sql: str) -> str:
     return sql.format(
         heard=HEARD,
+        others_ahead=_OTHERS_AHEAD,
         account_free_at=budget.free_at("x_account_id = account.id", settings.X_ACCOUNT_WINDOWS),
         app_free_at=budget.free_at("app_id = account.app_id", settings.X_APP_WINDOWS, _AHEAD),
     )

@@ -33,8 +33,8 @@ class Filters:
         """The filters of a request's query."""
         return cls(
             state=query.get("state", ""),
-            account=_number(query.get("account", "")),
-            campaign=_number(query.get("campaign", "")),
+            account=number_in(query.get("account", "")),
+            campaign=number_in(query.get("campaign", "")),
             who=query.get("who", "").replace("\x00", "").strip()[:LONGEST_WHO],
             since=_moment(query.get("since", "")),
             until=_moment(query.get("until", "")),
@@ -67,7 +67,8 @@ class Filters:
         return f"{page}?{query}" if query else page
 
 
-def _number(said: str) -> int | None:
+def number_in(said: str) -> int | None:
+    """An id as an address says it; None for what is none."""
     if not (said.isascii() and said.isdecimal() and len(said) < 20):
         return None
     number = int(said)

@@ -153,6 +153,6 @@ def _of_account(account: XAccount, pace: AccountPace | None) -> Hold | None:
         liftable = not account.mended_by_connecting
         return Hold("account", account.pk, name, account.paused_reason, since, liftable=liftable)
     # What the last claim met; a pause that is over is not met any more.
-    if pace and pace.held_code and "paused" not in pace.held_code and pace.look_at is not None:
-        return Hold("account", account.pk, name, pace.held_reason, since, pace.look_at)
+    if pace and pace.held_code and "paused" not in pace.held_code and pace.held_until is not None:
+        return Hold("account", account.pk, name, pace.held_reason, since, pace.held_until)
     return None

@@ -10,8 +10,9 @@ from outreach.delivery.facts import allowed_at
 from outreach.delivery.holds import Hold, holds_of
 from outreach.delivery.matching import words_key
 from outreach.delivery.models import Attempt, Delivery, DeliveryState, Outcome
+from outreach.delivery.outcomes import DUPLICATE_KIND, UNNAMED_KIND
 from outreach.delivery.queries import tone_of, words_of
-from outreach.delivery.settling import CLOCKS_DIFFER, unclaimed
+from outreach.delivery.settling import CLOCKS_DIFFER, SEEN, unclaimed
 from outreach.drafts.models import Decision, Draft, DraftState, Review, Revision
 from outreach.ground.clock import now
 from outreach.x.addresses import conversation_address
@@ -203,13 +204,14 @@ def unsure_of(way: Way) -> Unsure | None:
         return None
     recipient = delivery.recipient_x_user_id
     assert recipient is not None  # what was erased is not unsure any more
-    # The newest call is the one nobody knows the end of.
-    attempt = way.attempts[-1]
+    # Not always the newest: X may have refused that one as the same words again.
+    unsure = [each for each in way.attempts if each.outcome == Outcome.UNCERTAIN]
+    attempt = (unsure or way.attempts)[-1]
     shown = _shown(delivery, recipient, way.attempts[0].started_at - CLOCKS_DIFFER)
     return Unsure(
         called_at=attempt.started_at,
         happened=_happened(attempt),
-        looked=_looked(attempt.absent_reads, shown),
+        looked=_looked(delivery, attempt.absent_reads, shown),
         looked_at=attempt.looked_at,
         next_look=attempt.settle_at,
         shown=shown,
@@ -228,17 +230,23 @@ def _shown(delivery: Delivery, recipient: int, since: datetime) -> list[Shown]:
 
 def _happened(attempt: Attempt) -> str:
     """What is known of the call, as a sentence that goes on from 'X was called'."""
-    if attempt.kind == "accepted_without_id":
+    if attempt.kind == UNNAMED_KIND:
         return "It took the letter, and its answer did not say under which number."
     if attempt.kind == "worker_died":
         return "The process that called stopped before the answer came."
+    if attempt.kind == DUPLICATE_KIND:
+        return "It refused the next call as the same words again, so it may have taken this one."
+    if attempt.kind == SEEN:
+        return "The message that was taken for it turned out to be another letter."
     if attempt.status is not None:
         return f"It answered {attempt.status}, which does not say whether it took the letter."
     return "It never answered."
 
 
-def _looked(reads: int, shown: list[Shown]) -> str:
+def _looked(delivery: Delivery, reads: int, shown: list[Shown]) -> str:
     """How the conversation was read, and what was there."""
+    if delivery.reason_code == "unreadable" and not shown:
+        return "Not all of the conversation could be read."
     if not reads and not shown:
         return "The conversation was not looked at since."
     times = {1: "once", 2: "twice"}.get(reads, f"{reads} times")

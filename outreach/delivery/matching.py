@@ -8,7 +8,9 @@ import unicodedata
 
 # X shows a link in full where we wrote it bare.
 _SCHEME = re.compile(r"\bhttps?://(?=[^\s/])", re.IGNORECASE)
-_HOST = re.compile(r"(?<![\w@./-])((?:[a-z0-9-]+\.)+[a-z]{2,})(/(?=\s|$))?", re.IGNORECASE)
+_HOST = re.compile(
+    r"""(?<![\w@./-])((?:[a-z0-9-]+\.)+[a-z]{2,})(/(?=[\s.,;:!?)\]"'’”»]|$))?""", re.IGNORECASE
+)
 
 
 def words_key(text: str) -> bytes:

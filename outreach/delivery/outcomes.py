@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Greatest
 
 from outreach.audit.actions import record
@@ -39,8 +39,8 @@ from outreach.delivery.models import (
     DeliveryState,
     Outcome,
 )
-from outreach.delivery.settling import match
-from outreach.delivery.statements import one, run
+from outreach.delivery.settling import LOCK_PERSON, SEEN, match
+from outreach.delivery.statements import one, rows, run
 from outreach.ground.clock import now as clock_now
 from outreach.ground.writes import engine_action, outside_transactions, step
 from outreach.x import actions as x_actions
@@ -111,7 +111,9 @@ UNPROVEN = """
     /* outcome: nobody knows of the letter any more */
     UPDATE delivery_delivery SET state = %(state)s, changed_at = %(now)s,
         dm_event_id = NULL, contradiction = %(contradiction)s,
-        reason_code = %(code)s, reason = %(reason)s
+        reason_code = %(code)s, reason = %(reason)s,
+        sent_at = CASE WHEN %(state)s IN ('sent', 'uncertain') THEN sent_at END,
+        look_at = least(coalesce(%(look_at)s::timestamptz, look_at), leave_by)
     WHERE id = %(delivery)s
 """
 UNPROVEN_WORDS = (
@@ -184,8 +186,11 @@ def record_not_sent(claimed: Claimed, error: XError) -> None:
     """Anything but a 201. Only the claim's own token may move the delivery."""
     # What may queue a letter again, or close a limit, locks the pace first, as everywhere.
     AccountPace.objects.select_for_update(no_key=True).get(pk=claimed.x_account_id)
+    rows(LOCK_PERSON, account=claimed.x_account_id, recipient=claimed.recipient_x_user_id)
     letter = lock(claimed.attempt_id)
     goes = _after(error, letter)
+    if letter.outcome == Outcome.SENT and letter.kind == SEEN and isinstance(error, NotSent):
+        _disowned(letter, error, goes)
     if letter.outcome == Outcome.POSTING or (
         letter.outcome == Outcome.UNCERTAIN and isinstance(error, NotSent)
     ):
@@ -245,12 +250,12 @@ def overdue(now: datetime) -> list[int]:
 @step
 def _sent(claimed: Claimed, sent: SentDM) -> None:
     # X has it, whatever else is known; the customer is locked before the delivery, as everywhere.
-    written_step(claimed.workspace_id, claimed.customer_id, clock_now())
+    written_step(claimed.workspace_id, claimed.customer_id)
     letter = lock(claimed.attempt_id)
     if sent.dm_event_id is None:
         _unnamed(letter, sent)
         return
-    if letter.attempt_dm == sent.dm_event_id:
+    if letter.attempt_dm == sent.dm_event_id and letter.kind == OWN_ANSWER:
         return
     holder = one(HOLDER, dm=sent.dm_event_id, attempt=letter.attempt_id)
     if holder is not None and holder.kind == OWN_ANSWER:
@@ -273,7 +278,12 @@ def _unproven(letter: SimpleNamespace, holder: SimpleNamespace, dm_event_id: int
     """Another letter had been matched with this message by its words; so nobody knows of it now."""
     loser = lock(holder.id)
     air = _air(loser)
-    no_proof = loser.state == DeliveryState.SENT and loser.letter_dm == dm_event_id
+    # The same letter's other attempt may lose it: the letter has its message all the same.
+    no_proof = (
+        loser.id != letter.id
+        and loser.state == DeliveryState.SENT
+        and loser.letter_dm == dm_event_id
+    )
     # Where it cannot be unsure, since another one is, it stays sent, and says so.
     unsure = no_proof and not air.letter and not air.attempt
     run(
@@ -290,6 +300,7 @@ def _unproven(letter: SimpleNamespace, holder: SimpleNamespace, dm_event_id: int
         state="uncertain" if unsure else "sent",
         code="unproven" if unsure else "",
         reason=UNSURE if unsure else "",
+        look_at=None,
         contradiction=UNPROVEN_WORDS,
         now=letter.now,
     )
@@ -360,9 +371,32 @@ def _backoff(tries: int) -> timedelta:
     return FIRST_RETRY + (longest - FIRST_RETRY) * random.random()
 
 
+@step
+def _disowned(letter: SimpleNamespace, error: XError, goes: Next) -> None:
+    """X did not take what was matched by its words, so that message is another attempt's."""
+    _complete(letter, goes.outcome, error.kind, error.request_id, error.status)
+    Attempt.objects.filter(pk=letter.attempt_id).update(dm_event_id=None)
+    if letter.attempt_dm is None or match(letter.attempt_dm) == letter.id:
+        return  # erased meanwhile; or an attempt before at this very letter
+    if letter.state != DeliveryState.SENT or letter.letter_dm != letter.attempt_dm:
+        return
+    run(
+        UNPROVEN,
+        delivery=letter.id,
+        state=goes.state.value,
+        code=goes.code,
+        reason=goes.reason,
+        look_at=goes.look_at,
+        contradiction=UNPROVEN_WORDS,
+        now=letter.now,
+    )
+    _say(letter, f"delivery.{goes.state.value}", {"was": "sent", "code": goes.code})
+
+
 def _go(letter: SimpleNamespace, claimed: Claimed, goes: Next) -> None:
     """Move on only while this claim still holds the delivery."""
-    if goes.code == NeverReason.DUPLICATE.value:
+    holds = letter.claim_token == claimed.token and letter.state in ("sending", "uncertain")
+    if holds and goes.code == NeverReason.DUPLICATE.value:
         found = run(
             ABSENT_BEFORE,
             delivery=letter.id,
@@ -459,9 +493,9 @@ def _is_spam(error: XError) -> bool:
 
 
 def _refused_in_a_row(x_account_id: int) -> bool:
-    last = Attempt.objects.filter(
-        x_account_id=x_account_id, outcome__in=[Outcome.SENT, Outcome.NOT_SENT]
-    ).order_by("-counts_until")
+    # What X only put off (a limit, a token) is no letter between them.
+    decided = Q(outcome=Outcome.SENT) | Q(outcome=Outcome.NOT_SENT, kind__in=NeverReason)
+    last = Attempt.objects.filter(decided, x_account_id=x_account_id).order_by("-counts_until")
     kinds = list(last.values_list("kind", flat=True)[:REFUSALS_IN_A_ROW])
     return kinds == [NeverReason.SPAM.value] * REFUSALS_IN_A_ROW
 

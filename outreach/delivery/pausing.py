@@ -28,10 +28,10 @@ LET_GO_ON = """
     /* resume: look at the accounts now */
     UPDATE delivery_accountqueue SET look_at = outreach_now()
     WHERE x_account_id IN (
+        -- All of them: a claim that still saw the pause may be about to set a later moment.
         SELECT queue.x_account_id FROM delivery_accountqueue queue
         JOIN x_xaccount account ON account.id = queue.x_account_id
-        WHERE (queue.look_at IS NULL OR queue.look_at > outreach_now())
-            AND (%(account)s::bigint IS NULL OR account.id = %(account)s)
+        WHERE (%(account)s::bigint IS NULL OR account.id = %(account)s)
             AND (%(workspace)s::bigint IS NULL OR account.workspace_id = %(workspace)s)
         ORDER BY queue.x_account_id FOR NO KEY UPDATE OF queue
     )
@@ -42,6 +42,7 @@ GO_ON = """
     DELETE FROM delivery_pause WHERE workspace_id IS NOT DISTINCT FROM %(workspace)s
         AND campaign_id IS NOT DISTINCT FROM %(campaign)s
 """
+# Since it was due, not since we knew that it arrived: who says stop may be faster than X.
 STOPPED_CAMPAIGNS = """
     /* stop: campaigns that too many answer so */
     SELECT campaign.id, campaign.workspace_id FROM drafts_campaign campaign
@@ -52,12 +53,12 @@ STOPPED_CAMPAIGNS = """
     )
     AND %(stops)s <= (
         SELECT count(DISTINCT never.x_user_id) FROM (
-            SELECT recipient_x_user_id, sent_at FROM delivery_delivery
+            SELECT recipient_x_user_id, due_at FROM delivery_delivery
             WHERE campaign_id = campaign.id AND state = 'sent'
-            ORDER BY id DESC LIMIT %(last)s
+            ORDER BY sent_at DESC, id DESC LIMIT %(last)s
         ) letter
         JOIN customers_suppression never ON never.workspace_id = campaign.workspace_id
-            AND never.x_user_id = letter.recipient_x_user_id AND never.since >= letter.sent_at
+            AND never.x_user_id = letter.recipient_x_user_id AND never.since >= letter.due_at
     )
 """
 

@@ -38,8 +38,11 @@ from outreach.x.tokens import TokenKeyMissing
 
 log = logging.getLogger("outreach.delivery")
 
-# A reader that died is followed by another after so long.
+# A reader that died is followed by another after so long; when one that took longer has read, nobody
+# can tell, so what it did not find proves nothing.
 LEASE = timedelta(minutes=2)
+# X shows messages for 30 days. Whoever looks later than this finds nothing, whatever there was.
+SHOWN_FOR = timedelta(days=29)
 # X did not answer, or may not be asked: look again then.
 LOOK_AGAIN = timedelta(minutes=1)
 CAPPED = timedelta(minutes=10)
@@ -97,7 +100,10 @@ OTHER_WORDS = (
     "X shows a message of yours to them with other words since then. Look whether it is this one, "
     "and decide."
 )
-UNREADABLE = "X shows a message to them that cannot be read. Look at the conversation, and decide."
+UNREADABLE = (
+    "Not all of the conversation with them could be read at X. Look whether the letter is there, "
+    "and decide."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,9 @@ def conclude(attempt_id: int, began: datetime, found: Found) -> None:
     letter = lock(attempt_id)
     if letter.outcome != Outcome.UNCERTAIN or letter.recipient_x_user_id is None:
         return  # it was there, or was settled meanwhile
+    if letter.now - known.since > SHOWN_FOR:
+        _later_step(letter.attempt_id, None, reads=0)
+        return
     since = known.since - CLOCKS_DIFFER
     strangers = unclaimed(letter.x_account_id, letter.recipient_x_user_id, since)
     if strangers or not found.whole:
@@ -194,6 +203,8 @@ def conclude(attempt_id: int, began: datetime, found: Found) -> None:
         _put_off(letter, reads=0)
     elif letter.kind in NEVER_ABSENT:
         _put_off(letter, reads=0)
+    elif letter.now - began > LEASE:
+        _put_off(letter, reads=letter.absent_reads)
     else:
         _not_there(letter, began)
 
@@ -201,7 +212,7 @@ def conclude(attempt_id: int, began: datetime, found: Found) -> None:
 def _not_there(letter: SimpleNamespace, began: datetime) -> None:
     """A clean absence; the second one, well after the first, is believed."""
     between = timedelta(seconds=settings.SETTLE_BETWEEN_SECONDS)
-    well_apart = letter.looked_at is not None and abs(began - letter.looked_at) >= between
+    well_apart = letter.looked_at is not None and began - letter.looked_at >= between
     if letter.absent_reads == 0 or not well_apart:
         first = began if letter.absent_reads == 0 else letter.looked_at
         _later_step(letter.attempt_id, first + between, reads=1, looked_at=first)
@@ -236,6 +247,6 @@ def _later(attempt_id: int, moment: datetime) -> None:
 
 
 def _later_step(
-    attempt_id: int, moment: datetime, *, reads: int, looked_at: datetime | None = None
+    attempt_id: int, moment: datetime | None, *, reads: int, looked_at: datetime | None = None
 ) -> None:
     run(LATER, attempt=attempt_id, settle_at=moment, reads=reads, looked_at=looked_at)

@@ -15,15 +15,21 @@ from outreach.customers.finding.actions import written_step
 from outreach.customers.newcomers import not_erased
 from outreach.delivery.arrival import arrived, lock
 from outreach.delivery.matching import words_key
-from outreach.delivery.models import SeenBy
+from outreach.delivery.models import SeenBy, SeenDM
 from outreach.delivery.statements import one, rows, run
-from outreach.ground.writes import step
+from outreach.ground.clock import now
+from outreach.ground.writes import engine_action, step
 from outreach.x.models import ActivityEvent, XAccount
 from outreach.x.payloads import SentEvent, sent_dms_of
 
 SENT = "dm.sent"
+# How an attempt is known to have arrived by a message with its words.
+SEEN = "seen"
 # X's clock is not ours, and its stamps may be whole seconds.
 CLOCKS_DIFFER = timedelta(seconds=60)
+
+# X shows messages for 30 days, and tells of none that is older.
+FORGOTTEN_AFTER = timedelta(days=32)
 
 SEE = """
     /* settle: note the message */
@@ -51,7 +57,7 @@ UNCLAIMED = """
 # The newest match; letters that are not sent yet come first.
 CANDIDATES = """
     /* settle: whose the message may be */
-    SELECT attempt.id, letter.customer_id, letter.text
+    SELECT attempt.id, letter.text
     FROM delivery_delivery letter
     JOIN x_xaccount account ON account.id = letter.x_account_id
     JOIN delivery_attempt attempt ON attempt.delivery_id = letter.id
@@ -96,18 +102,23 @@ def stored_events(events: Sequence[ActivityEvent]) -> None:
     accounts = XAccount.everywhere.in_bulk({event.account_id for event in events})
     for event in events:
         account = accounts[event.account_id or 0]
-        messages = sent_dms_of([event])
-        kept = not_erased(account.workspace_id, {sent.recipient_id for sent in messages})
-        for sent in messages:
-            if sent.recipient_id in kept:
-                note(account.pk, _message(sent), SeenBy.EVENT)
+        for sent in _of_the_kept(account, event):
+            note(account.pk, _message(sent), SeenBy.EVENT)
 
 
 @step
 def settle_by_event(event: ActivityEvent) -> None:
     """X tells that an account sent something: settle what it belongs to."""
     assert event.account_id is not None  # nobody's events are not handed on
-    show(event.account_id, sent_dms_of([event]), SeenBy.EVENT)
+    account = XAccount.everywhere.get(pk=event.account_id)
+    show(account.pk, _of_the_kept(account, event), SeenBy.EVENT)
+
+
+def _of_the_kept(account: XAccount, event: ActivityEvent) -> list[SentEvent]:
+    """The messages that an event tells of, without those to people who were erased."""
+    messages = sent_dms_of([event])
+    kept = not_erased(account.workspace_id, {sent.recipient_id for sent in messages})
+    return [sent for sent in messages if sent.recipient_id in kept]
 
 
 @step
@@ -153,7 +164,7 @@ def match(dm_event_id: int) -> int | None:
         letter = lock(attempt.id)
         if letter.attempt_dm is None and letter.outcome in ("posting", "uncertain", "absent"):
             written_step(letter.workspace_id, letter.customer_id, letter.now)
-            arrived(letter, "seen", dm_event_id)
+            arrived(letter, SEEN, dm_event_id)
             return int(letter.id)
     return None
 
@@ -170,7 +181,7 @@ def arrived_after_all(letter: SimpleNamespace) -> bool:
         ):
             if bytes(message.words_sha256) == words_key(letter.text):
                 written_step(letter.workspace_id, letter.customer_id, letter.now)
-                arrived(lock(attempt.id), "seen", message.dm_event_id)
+                arrived(lock(attempt.id), SEEN, message.dm_event_id)
                 return True
     return False
 
@@ -178,3 +189,9 @@ def arrived_after_all(letter: SimpleNamespace) -> bool:
 def unclaimed(x_account_id: int, recipient: int, since: datetime) -> list[SimpleNamespace]:
     """The messages to one person that X showed and that belong to no attempt, newest first."""
     return rows(UNCLAIMED_OF_PERSON, account=x_account_id, recipient=recipient, since=since)
+
+
+@engine_action
+def forget() -> int:
+    """Forget messages that X neither shows nor tells of any more. Returns how many."""
+    return SeenDM.objects.filter(seen_at__lt=now() - FORGOTTEN_AFTER).delete()[0]

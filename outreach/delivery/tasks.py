@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 from kombu.exceptions import OperationalError
 
-from outreach.delivery import coming_back, outcomes, reconcile, sender
+from outreach.delivery import coming_back, outcomes, reconcile, sender, settling
 from outreach.delivery.statements import rows
 from outreach.ground.clock import now
 
@@ -19,10 +19,11 @@ log = logging.getLogger("outreach.delivery")
 
 # So many accounts a tick; the next one takes the rest.
 MOST_ACCOUNTS = 1000
+# The clock is read once, as a subquery: what may change from row to row is no bound for an index.
 SOON = """
     /* tick: which accounts are to be looked at */
     SELECT x_account_id, look_at FROM delivery_accountqueue
-    WHERE look_at <= outreach_now() + %(ahead)s ORDER BY look_at LIMIT %(most)s
+    WHERE look_at <= (SELECT outreach_now()) + %(ahead)s ORDER BY look_at LIMIT %(most)s
 """
 
 
@@ -50,6 +51,12 @@ def _first_to_ask(x_account_id: int, moment: datetime, seconds: float) -> bool:
 def settle(attempt_id: int) -> None:
     """Look for one unsure letter at X."""
     reconcile.reconcile(attempt_id)
+
+
+@shared_task
+def forget_messages() -> None:
+    """Forget which messages of ours X showed, once it shows them no more."""
+    settling.forget()
 
 
 @shared_task

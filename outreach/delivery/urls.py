@@ -1,11 +1,19 @@
 from django.urls import path
 
-from outreach.delivery import views, views_acting, views_pausing, views_week
+from outreach.delivery import (
+    policies,
+    views,
+    views_acting,
+    views_pausing,
+    views_spreading,
+    views_week,
+)
 
 app_name = "delivery"
 urlpatterns = [
     path("schedule/", views.schedule, name="schedule"),
     path("schedule/rows/", views.rows, name="rows"),
+    path("schedule/forecast/", views.forecast, name="forecast"),
     path("schedule/week/", views_week.week, name="week"),
     path("letters/<int:draft_id>/", views.letter, name="letter"),
     path("letters/<int:draft_id>/steps/", views.steps, name="steps"),
@@ -38,8 +46,15 @@ urlpatterns = [
         name="resume_campaign",
     ),
     path(
+        "schedule/campaigns/<int:campaign_id>/spread/",
+        views_spreading.spread,
+        name="spread_campaign",
+    ),
+    path(
         "schedule/campaigns/<int:campaign_id>/cancel/",
         views_acting.cancel_campaign,
         name="cancel_campaign",
     ),
+    path("settings/sending/", policies.show, name="policy"),
+    path("settings/sending/change/", policies.change, name="change_policy"),
 ]

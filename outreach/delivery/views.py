@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, Decimal
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -12,8 +14,8 @@ from accounts.access import Act, Member, MemberRequest, member_view
 from accounts.pages import page_urls
 from outreach.customers import queries as customers
 from outreach.customers.models import Customer
-from outreach.delivery import letter_queries, queries, schedule_queries
-from outreach.delivery.filters import LARGEST, Filters
+from outreach.delivery import forecasting, letter_queries, queries, schedule_queries
+from outreach.delivery.filters import Filters, number_in
 from outreach.delivery.holds import Holds, holds_in, holds_of
 from outreach.drafts import queries as drafts
 from outreach.drafts.models import Campaign, Draft, DraftState
@@ -43,7 +45,9 @@ def schedule(request: MemberRequest) -> HttpResponse:
         older=request.GET.get("older", ""),
         newer=request.GET.get("newer", ""),
     )
-    rows = schedule_queries.rows_of(member, page.rows, holds)
+    rows = schedule_queries.rows_of(
+        member, page.rows, holds, forecasting.for_page(member, page.rows)
+    )
     campaigns = schedule_queries.campaigns_of(member)
     campaign = next((each for each in campaigns if each.pk == filters.campaign), None)
     here = reverse("delivery:schedule", args=[member.workspace.slug])
@@ -61,7 +65,6 @@ def schedule(request: MemberRequest) -> HttpResponse:
         "week_url": Filters(account=filters.account, campaign=filters.campaign).address(
             reverse("delivery:week", args=[member.workspace.slug])
         ),
-        "poll_url": _poll_url(member, filters, rows),
         "poll_seconds": POLL_SECONDS,
         "tab_soonest": filters.state in ("", "waiting"),
         "may_pause": member.may(Act.REVIEW),
@@ -81,11 +84,10 @@ def rows(request: MemberRequest) -> HttpResponse:
     holds = holds_in(member, accounts, now())
     filters = Filters.of(request.GET)
     sought = schedule_queries.people_like(member, filters.who)
-    ids = [
-        int(pk) for pk in request.GET.get("ids", "").split(",") if pk.isascii() and pk.isdecimal()
-    ]
-    ids = [pk for pk in ids if pk <= LARGEST][:MOST_ROWS]
-    found = schedule_queries.rows_of(member, schedule_queries.deliveries(member, ids), holds)
+    asked = request.GET.getlist("ids")[:MOST_ROWS]
+    ids = [number for number in map(number_in, asked) if number]
+    letters = schedule_queries.deliveries(member, ids)
+    found = schedule_queries.rows_of(member, letters, holds, forecasting.for_page(member, letters))
     here = filters.address(reverse("delivery:schedule", args=[member.workspace.slug]))
     context = {
         "rows": found,
@@ -98,6 +100,21 @@ def rows(request: MemberRequest) -> HttpResponse:
     if not any(row.changes for row in found):
         return HttpResponseStopPolling(response.content)
     return response
+
+
+@member_view(Act.LOOK)
+@require_safe
+def forecast(request: MemberRequest) -> HttpResponse:
+    """When the last of what is queued leaves and what it costs: a line that the schedule fetches."""
+    filters = Filters.of(request.GET)
+    try:
+        group = forecasting.forecast_queued(
+            request.member, campaign_id=filters.campaign, most=forecasting.FOR_A_PAGE
+        )
+    except Campaign.DoesNotExist:
+        raise Http404("There is no such campaign in this workspace.") from None
+    price = f"${group.price.quantize(Decimal('0.01'), rounding=ROUND_CEILING):,}"
+    return render(request, "delivery/_forecast.html", {"group": group, "price": price})
 
 
 def _pausable(
@@ -117,16 +134,6 @@ def _pausable(
         url = reverse("delivery:pause_all", args=[slug])
         found.append({"words": "Pause all letters", "url": url})
     return found
-
-
-def _poll_url(member: Member, filters: Filters, rows: list[schedule_queries.DeliveryRow]) -> str:
-    """Where the page asks for its rows that may change; empty where none may."""
-    ids = ",".join(str(row.id) for row in rows if row.changes)
-    if not ids:
-        return ""
-    kept = filters.query
-    there = reverse("delivery:rows", args=[member.workspace.slug])
-    return f"{there}?ids={ids}" + (f"&{kept}" if kept else "")
 
 
 @member_view(Act.LOOK)

@@ -109,6 +109,7 @@ class Openings:
 
     def between(self, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
         """The open spans within [since, until), in order."""
+        self._reckon(until)  # so that spans which meet at midnight are one
         spans = []
         opens = self.next_open(since)
         while opens < until:

@@ -16,6 +16,7 @@ from outreach.drafts import errors, recipients
 from outreach.drafts.hooks import approval_withdrawn, approved
 from outreach.drafts.models import (
     MOVES,
+    Clock,
     Decision,
     Draft,
     DraftState,
@@ -40,6 +41,7 @@ class Words:
     why_now: str = ""
     what_they_get: str = ""
     send_at: datetime | None = None
+    send_at_clock: str = Clock.OURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def submit(
         why_now=draft.why_now,
         what_they_get=draft.what_they_get,
         send_at=draft.send_at,
+        send_at_clock=draft.send_at_clock,
         report=reading.report.as_dict(),
         policy_version=terms.policy.version,
         disagreement=disagreement if reading.verdict == Verdict.SPAM else "",
@@ -261,7 +264,7 @@ def undo_approval(member: Member, revision_id: int) -> Draft:
 
 
 GONE = "This letter was erased with the person it was for."
-WORDS = ("words", "why_person", "why_now", "what_they_get", "send_at")
+WORDS = ("words", "why_person", "why_now", "what_they_get", "send_at", "send_at_clock")
 AFTER = {
     Decision.APPROVE: DraftState.APPROVED,
     Decision.REQUEST_CHANGES: DraftState.CHANGES_REQUESTED,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from crispy_forms.helper import FormHelper
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from outreach.drafts.actions import Words
-from outreach.drafts.models import Decision, Draft, Side
+from outreach.drafts.models import Clock, Decision, Draft, Side
 from outreach.ground.clock import now
-from outreach.ground.moments import LocalMoment
+from outreach.ground.moments import WallTime
+from outreach.ground.zones import at_local, oddity, place
 
 # More than X takes (10,000), so that guidance can say by how much a letter is too long.
 LONGEST = 20_000
@@ -28,7 +31,48 @@ def _line(label: str, help_text: str = "") -> forms.CharField:
     )
 
 
-class ComposeForm(forms.Form):
+class WhenForm(forms.Form):
+    """When a letter leaves, by the writer's clock or the customer's."""
+
+    send_at = WallTime(
+        required=False,
+        label="Leave at",
+        help_text="Empty: as soon as it is approved.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        error_messages={"invalid": "Give a day and a time, such as 2026-11-24 09:30."},
+    )
+    send_at_clock = forms.ChoiceField(
+        required=False,
+        label="By whose clock?",
+        widget=forms.RadioSelect,
+        error_messages={"invalid_choice": "Say by whose clock: yours, or theirs."},
+    )
+
+    def __init__(self, *args: Any, theirs: ZoneInfo, **kwargs: Any) -> None:
+        """`theirs`: the customer's time zone; the reader's own is Django's current one."""
+        super().__init__(*args, **kwargs)
+        ours = ZoneInfo(str(timezone.get_current_timezone()))
+        self.zones = {Clock.OURS: ours, Clock.THEIRS: theirs}
+        clock: Any = self.fields["send_at_clock"]
+        clock.choices = [
+            (each.value, f"{each.label.capitalize()}, {place(zone)}")
+            for each, zone in self.zones.items()
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        """The time as a moment; what daylight saving does to it is kept beside it."""
+        data = super().clean() or {}
+        clock = Clock(data.get("send_at_clock") or Clock.OURS)
+        data["send_at_clock"], data["oddity"] = clock, ""
+        wall = data.get("send_at")
+        if wall is not None:
+            zone = self.zones[clock]
+            data["oddity"] = oddity(wall, zone)
+            data["send_at"] = at_local(wall.date(), wall.time(), zone)
+        return data
+
+
+class ComposeForm(WhenForm):
     """One letter: what the manager is told, the words, when it leaves."""
 
     why_person = _line("Why this person?", "For the manager, not for them.")
@@ -41,13 +85,6 @@ class ComposeForm(forms.Form):
         label="The letter",
         widget=forms.Textarea(attrs={"rows": 7, "dir": "auto", "spellcheck": "true"}),
         error_messages={"max_length": "X takes 10,000 characters; this letter has %(show_value)d."},
-    )
-    send_at = LocalMoment(
-        required=False,
-        label="Leave at",
-        help_text="In your time zone. Empty: as soon as it is approved.",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        error_messages={"invalid": "Give a day and a time, such as 2026-11-24 09:30."},
     )
     disagreement = forms.CharField(
         max_length=1000,
@@ -66,18 +103,23 @@ class ComposeForm(forms.Form):
         self.helper.disable_csrf = True
 
     @classmethod
-    def of(cls, draft: Draft) -> ComposeForm:
+    def of(cls, draft: Draft, theirs: ZoneInfo) -> ComposeForm:
         """The form as the draft was last saved."""
-        return cls(
+        form = cls(
+            theirs=theirs,
             initial={
                 "why_person": draft.why_person,
                 "why_now": draft.why_now,
                 "what_they_get": draft.what_they_get,
                 "text": draft.words,
-                "send_at": draft.send_at,
+                "send_at_clock": draft.send_at_clock,
                 "version": draft.version,
-            }
+            },
         )
+        if draft.send_at is not None:
+            local = draft.send_at.astimezone(form.zones[Clock(draft.send_at_clock)])
+            form.initial["send_at"] = local.replace(tzinfo=None)
+        return form
 
     def clean_text(self) -> str:
         """Line ends as one character: browsers post two, and they would be sent and counted."""
@@ -95,6 +137,7 @@ class ComposeForm(forms.Form):
             why_now=data["why_now"],
             what_they_get=data["what_they_get"],
             send_at=data["send_at"],
+            send_at_clock=data["send_at_clock"],
         )
 
     def refuse_past(self) -> bool:

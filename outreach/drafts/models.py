@@ -47,6 +47,13 @@ MOVES: dict[DraftState, frozenset[DraftState]] = {
 EDITABLE = (DraftState.DRAFT, DraftState.CHANGES_REQUESTED)
 
 
+class Clock(models.TextChoices):
+    """Whose clock a time to leave was set by."""
+
+    OURS = "ours", "your time"
+    THEIRS = "theirs", "their time"
+
+
 class Campaign(WorkspaceRow):
     """One intention, for many. Here no more than what groups drafts: they are paused, moved and
     counted together, and take turns with the account's other letters.
@@ -84,6 +91,9 @@ class Draft(WorkspaceRow):
     what_they_get = models.CharField(max_length=300, blank=True)
     words = models.TextField(blank=True, help_text="as written, with merge fields")
     send_at = models.DateTimeField(null=True, blank=True, help_text="empty: once approved")
+    send_at_clock = models.CharField(
+        max_length=8, choices=Clock, default=Clock.OURS, db_default=Clock.OURS
+    )
     version = models.PositiveIntegerField(
         default=1, help_text="counts saves; guards against two tabs"
     )
@@ -97,6 +107,9 @@ class Draft(WorkspaceRow):
             ),
             models.CheckConstraint(
                 condition=models.Q(state__in=DraftState.values), name="known_draft_state"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(send_at_clock__in=Clock.values), name="known_draft_clock"
             ),
             models.CheckConstraint(
                 condition=~models.Q(state=DraftState.ERASED)
@@ -172,6 +185,9 @@ class Revision(WorkspaceRow):
     why_now = models.CharField(max_length=300, blank=True)
     what_they_get = models.CharField(max_length=300, blank=True)
     send_at = models.DateTimeField(null=True)
+    send_at_clock = models.CharField(
+        max_length=8, choices=Clock, default=Clock.OURS, db_default=Clock.OURS
+    )
     report = models.JSONField(help_text="what guidance said when it was submitted")
     policy_version = models.PositiveIntegerField(
         default=0, help_text="of the guidance policy that it was read under; 0: the defaults"
@@ -182,6 +198,9 @@ class Revision(WorkspaceRow):
     class Meta(WorkspaceRow.Meta):
         constraints = [
             models.UniqueConstraint(fields=["draft", "number"], name="revisions_are_numbered"),
+            models.CheckConstraint(
+                condition=models.Q(send_at_clock__in=Clock.values), name="known_revision_clock"
+            ),
             models.UniqueConstraint(
                 fields=["workspace", "id", "author"], name="revision_and_author"
             ),

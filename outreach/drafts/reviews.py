@@ -15,11 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import queries as people
 from accounts.access import Act, MemberRequest, member_view
 from outreach.customers import queries as customers
-from outreach.drafts import actions, errors, policy_queries, queries
+from outreach.drafts import actions, errors, leaving, policy_queries, queries
 from outreach.drafts.forms import DecisionForm
 from outreach.drafts.models import Decision, DraftState, Revision
 from outreach.ground.clock import now
-from outreach.x.queries import price_of_a_letter
 
 # How many of the next letters a review page lists.
 NEXT_ROWS = 5
@@ -205,9 +204,7 @@ def _page(
         "is_open": is_open,
         "nobody_else": own and people.reviewers_beside(member, member.user_id) == 0,
         "form": form,
-        "leaves_at": revision.send_at,
-        "undo_seconds": settings.UNDO_SECONDS,
-        "costs_words": f"About {price_of_a_letter()} to X",
+        "leaves": leaving.of_revision(member, revision) if is_open else None,
         "undo": undo_of(request),
     }
     return render(request, "drafts/review.html", page, status=status)

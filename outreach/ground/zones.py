@@ -9,6 +9,20 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
+def place(zone: ZoneInfo) -> str:
+    """What people call it: Lisbon, New York."""
+    return zone.key.rpartition("/")[2].replace("_", " ")
+
+
+def oddity(wall: datetime, zone: ZoneInfo) -> str:
+    """What daylight saving does to a wall clock's time there: 'skipped', 'twice', or nothing."""
+    local = wall.replace(tzinfo=zone, fold=0)
+    if local.utcoffset() == local.replace(fold=1).utcoffset():
+        return ""
+    kept = local.astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0) == wall
+    return "twice" if kept else "skipped"
+
+
 def at_local(day: date, clock: time, zone: ZoneInfo) -> datetime:
     """That time of that day in `zone`, in UTC. Skipped: just after the gap. Twice: the first."""
     local = datetime.combine(day, clock, zone)  # fold=0: the first of two

@@ -272,7 +272,9 @@ def _words(event: AuditEvent) -> str:
     detail = getattr(event, "detail", None)
     if event.verb == "contact_policy.changed" and detail is not None:
         needed = detail.details.get("require_permission")
-        return f"sending policy changed: a recorded permission is {'needed' if needed else 'not needed'}"
+        return f"contact policy changed: a recorded permission is {'needed' if needed else 'not needed'}"
+    if event.verb == "sending_policy.changed" and detail is not None:
+        return f"sending policy changed. {' '.join(detail.details.get('changes', []))}"
     said = event.verb.replace(".", " ").replace("_", " ")
     return f"{said}: {event.target_kind.replace('_', ' ')} {event.target_id}"
 
@@ -282,6 +284,8 @@ def _url(member: Member, event: AuditEvent) -> str:
         return reverse("drafts:policy", args=[member.workspace.slug])
     if event.target_kind == "contact_policy":
         return reverse("customers:policy", args=[member.workspace.slug])
+    if event.target_kind == "sending_policy":
+        return reverse("delivery:policy", args=[member.workspace.slug])
     names = {
         "draft": "delivery:letter",
         "customer": "customers:show",

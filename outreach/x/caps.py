@@ -206,14 +206,7 @@ def level(app: XApp, purpose: Purpose, moment: datetime, *, wanted: Decimal = De
 
 
 @step
-def level_for_letters(x_account_id: int, moment: datetime) -> Level:
-    """How far a claim of this account is from its app's level for letters."""
-    app_id = XApp.objects.values_list("pk", flat=True).get(accounts=x_account_id)
-    return level_for_letters_of(app_id, moment)
-
-
-@step
-def level_for_letters_of(app_id: int, moment: datetime) -> Level:
+def level_for_letters(app_id: int, moment: datetime) -> Level:
     """How far a claim through this app is from the app's level for letters.
 
     Near the level it locks the app's row, as tabs with a purpose do, and counts again: of those

@@ -127,6 +127,12 @@ def reading(
 def price_of_a_letter() -> str:
     """What one letter costs at X in words, with the look-up before it: such as '3 cents'."""
     today = now().date()
-    dollars = price("send_dm", today) + price("user", today)
+    return price_words(price("send_dm", today) + price("user", today))
+
+
+def price_words(dollars: Decimal) -> str:
+    """A sum in words, rounded up: '3 cents', '$1.13'."""
     cents = (dollars * 100).quantize(Decimal(1), rounding=ROUND_CEILING)
+    if cents >= 100:
+        return f"${cents / 100:,.2f}"
     return "1 cent" if cents == 1 else f"{cents} cents"

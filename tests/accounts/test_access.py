@@ -494,6 +494,7 @@ def test_no_action_touches_another_workspaces_rows(two):
         "outreach.delivery.pausing.resume_workspace",
         # Of another workspace's letters it changes none, and says so: tried below.
         "outreach.delivery.actions.reschedule_campaign",
+        "outreach.delivery.policy_actions.change_sending_policy",
     }
     assert set(MEMBER_ACTIONS) - takes_no_id == {
         "outreach.customers.actions.lift_suppression",

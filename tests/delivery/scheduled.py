@@ -84,7 +84,7 @@ def not_heard(of: factories.House) -> None:
             "held_code": "hearing",
             "held_reason": "We cannot hear replies just now.",
             "held_since": now(),
-            "look_at": now() + timedelta(minutes=1),
+            "held_until": now() + timedelta(minutes=1),
         },
     )
 

@@ -152,6 +152,26 @@ def test_what_left_or_may_have_left_is_not_edited(house, delivery, state):
     assert (delivery.state, delivery.approval.undone_at) == (state, None)
 
 
+def test_a_new_time_takes_nothing_from_the_seconds_to_undo(house, settings):
+    settings.UNDO_SECONDS = 10
+    delivery = factories.delivery(house, due=False)
+    actions.reschedule(house.marketer, delivery.pk, now())
+    delivery.refresh_from_db()
+    seconds = (delivery.due_at - delivery.approval.decided_at).total_seconds()
+    assert 10 <= seconds < 15
+    assert delivery.look_at == delivery.due_at
+
+
+def test_after_them_a_time_that_is_over_means_now(house, clock):
+    delivery = factories.delivery(house, due=False)
+    clock(11)
+    before = now()
+    actions.reschedule(house.marketer, delivery.pk, before - timedelta(hours=2))
+    delivery.refresh_from_db()
+    assert before <= delivery.due_at <= now()
+    assert delivery.leave_by == delivery.due_at + actions.LEAVE_BY
+
+
 def test_steps_insist_on_the_caller_s_transaction(transactional_db):
     with pytest.raises(NoTransaction):
         actions.cancel_for_people(1, [1], "so")
@@ -162,5 +182,10 @@ def test_sent_is_where_every_way_may_end():
     assert all(
         DeliveryState.SENT in to for state, to in MOVES.items() if state != DeliveryState.SENT
     )
-    # Where its proof turns out to be another letter's.
-    assert MOVES[DeliveryState.SENT] == {DeliveryState.UNCERTAIN}
+    # Where its proof turns out to be another letter's: unsure, or what X's refusal makes of it.
+    assert MOVES[DeliveryState.SENT] == {
+        DeliveryState.UNCERTAIN,
+        DeliveryState.QUEUED,
+        DeliveryState.BLOCKED,
+        DeliveryState.FAILED,
+    }

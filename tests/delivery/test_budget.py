@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from outreach.delivery import budget
 from outreach.delivery.models import Attempt, Outcome
+from outreach.delivery.statements import one
 from tests import factories
 
 NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
@@ -84,59 +85,84 @@ def test_another_account_s_attempts_count_for_the_app_alone(house, delivery):
 ages = st.lists(st.integers(min_value=-40, max_value=130).map(lambda n: n / 2), max_size=14)
 windows_of_any_kind = st.lists(
     st.tuples(st.integers(min_value=1, max_value=6), st.sampled_from([1, 5, 20, 60])),
-    min_size=1,
     max_size=4,
     unique=True,
 )
 
 
-def fits(ends: list[datetime], windows, moment: datetime) -> bool:
-    """Count by hand: each window holds fewer than its limit."""
+def fits(ends: list[datetime], windows, moment: datetime, ahead: int = 0) -> bool:
+    """Count by hand: each window holds fewer than its limit, with room for those ahead.
+
+    Where more are ahead than a window holds, whoever finds it empty may go.
+    """
     return all(
-        sum(moment < end + seconds * SECOND for end in ends) < limit for limit, seconds in windows
+        sum(moment < end + seconds * SECOND for end in ends) < max(limit - ahead, 1)
+        for limit, seconds in windows
     )
 
 
-@given(ages=ages, windows=windows_of_any_kind)
+@given(ages=ages, windows=windows_of_any_kind, ahead=st.integers(min_value=0, max_value=7))
 @settings(
     max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_the_next_attempt_is_allowed_at_the_first_moment_at_which_it_fits(delivery, ages, windows):
+def test_the_next_attempt_is_allowed_at_the_first_moment_at_which_it_fits(
+    delivery, ages, windows, ahead
+):
     ends = [NOW - age * SECOND for age in ages]
     # Attempts are never removed, so each example is taken back instead.
     with transaction.atomic():
         attempts_that_end(delivery, ends)
         agrees_with_a_count_by_hand(delivery, ends, windows)
+        waits_for_those_ahead(delivery, ends, windows, ahead)
         transaction.set_rollback(True)
 
 
 def attempts_that_end(delivery, ends: list[datetime]) -> None:
+    under_way = ends.index(max(ends)) if ends and max(ends) > NOW else None
     Attempt.objects.bulk_create(
         Attempt(
             delivery=delivery,
             x_account_id=delivery.x_account_id,
             app_id=delivery.x_account.app_id,
             claim_token=uuid.uuid4(),
-            outcome=Outcome.NOT_SENT,
-            started_at=end - SECOND,
-            ended_at=end,
+            # One is under way, if any can be: the one that counts longest.
+            outcome=Outcome.POSTING if under_way == number else Outcome.NOT_SENT,
+            started_at=end - 30 * SECOND,
+            ended_at=None if under_way == number else end,
             counts_until=end,
             price="0.0150",
         )
-        for end in ends
+        for number, end in enumerate(ends)
     )
+
+
+def first_fit(ends: list[datetime], windows, ahead: int = 0) -> datetime:
+    # It can only begin to fit when one of them leaves a window.
+    leaving = {end + seconds * SECOND for end, (_, seconds) in itertools.product(ends, windows)}
+    return next(
+        moment
+        for moment in sorted({NOW, *(moment for moment in leaving if moment > NOW)})
+        if fits(ends, windows, moment, ahead)
+    )
+
+
+def waits_for_those_ahead(delivery, ends: list[datetime], windows, ahead: int) -> None:
+    """What the claim asks about an app's windows."""
+    sql = budget.free_at("app_id = %(app)s", windows, "%(ahead)s::int")
+    found = one(
+        f"SELECT greatest(clock.now, {sql}) AS at FROM (SELECT %(now)s::timestamptz AS now) clock",
+        app=delivery.x_account.app_id,
+        ahead=ahead,
+        now=NOW,
+    )
+    assert found is not None
+    assert found.at == first_fit(ends, windows, ahead)
 
 
 def agrees_with_a_count_by_hand(delivery, ends: list[datetime], windows) -> None:
-    # It can only begin to fit when one of them leaves a window.
-    leaving = {end + seconds * SECOND for end, (_, seconds) in itertools.product(ends, windows)}
-    expected = next(
-        moment
-        for moment in sorted({NOW, *(moment for moment in leaving if moment > NOW)})
-        if fits(ends, windows, moment)
-    )
+    expected = first_fit(ends, windows)
     owners: list[tuple[budget.Owner, int]] = [
         ("x_account_id", delivery.x_account_id),
         ("app_id", delivery.x_account.app_id),
@@ -148,7 +174,7 @@ def agrees_with_a_count_by_hand(delivery, ends: list[datetime], windows) -> None
     assert [use.used for use in uses] == [
         sum(end + seconds * SECOND > NOW for end in ends) for _, seconds in windows
     ]
-    assert max(use.free_at for use in uses) == expected
+    assert max((use.free_at for use in uses), default=NOW) == expected
 
 
 def test_the_use_of_many_accounts_is_one_query(house, delivery, django_assert_num_queries):

@@ -170,7 +170,8 @@ def test_one_letter_is_in_the_air_to_a_person_over_all_months(divided):
 def test_a_revision_and_an_approval_have_one_delivery_over_all_months(divided):
     begin_month(1)
     sent = Delivery.everywhere.get(state="sent")
-    refused(copied("delivery_delivery", sent.pk, approval_id="-1"), "one_live_delivery_a_revision")
+    waits = Delivery.everywhere.filter(state="queued").first()
+    refused(copied("delivery_delivery", waits.pk, approval_id="-1"), "one_live_delivery_a_revision")
     cancelled = {"state": "'cancelled'", "reason": "'So.'"}
     refused(copied("delivery_delivery", sent.pk, **cancelled), "delivery_delivery_approval_id_key")
 

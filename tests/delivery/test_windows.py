@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from outreach.delivery.windows import next_open
+from outreach.delivery.windows import LOOKS_AHEAD, Hours, Openings, next_open
 from outreach.ground.zones import at_local
 
 MINUTE = timedelta(minutes=1)
@@ -147,3 +147,108 @@ def test_it_opens_at_the_first_minute_that_is_inside(change, away, opens, closes
     while not any(start <= tried < end for start, end in intervals):
         tried = tried.replace(second=0, microsecond=0) + MINUTE
     assert found == tried
+
+
+# --- quiet days ----------------------------------------------------------------------------------
+def test_a_quiet_weekday_waits_for_the_next_day_s_window():
+    zone = ZoneInfo("Europe/Lisbon")
+    saturday = utc(2026, 3, 28, 12)
+    # Sunday is the day of the change, so Monday's nine is eight in UTC.
+    assert next_open(saturday, time(9), time(18), zone, [5, 6]) == utc(2026, 3, 30, 8)
+
+
+def test_a_quiet_date_is_that_of_the_customer_s_own_calendar():
+    # 23:30 UTC on the 24th is the 25th in Kiritimati, and the 25th in UTC is its 26th
+    zone = ZoneInfo("Pacific/Kiritimati")
+    christmas = date(2026, 12, 25)
+    any_hour = (time(0), time(0), zone, (), [christmas])
+    assert next_open(utc(2026, 12, 24, 23, 30), *any_hour) == utc(2026, 12, 25, 10)
+    assert next_open(utc(2026, 12, 25, 23, 30), *any_hour) == utc(2026, 12, 25, 23, 30)
+
+
+def test_a_window_over_midnight_ends_where_a_quiet_day_begins():
+    zone, night = ZoneInfo("UTC"), (time(22), time(2))
+    friday_late = utc(2026, 6, 5, 23, 59)
+    assert next_open(friday_late, *night, zone, [5]) == friday_late
+    # Saturday is quiet to its end; the window that opened that evening is open after midnight
+    assert next_open(utc(2026, 6, 6, 0, 1), *night, zone, [5]) == utc(2026, 6, 7)
+
+
+def test_where_every_day_is_quiet_it_is_looked_at_again_after_a_year():
+    now = utc(2026, 6, 1)
+    assert next_open(now, time(9), time(18), ZoneInfo("UTC"), range(7)) == now + LOOKS_AHEAD
+
+
+def test_clocks_set_back_over_midnight_bring_a_quiet_evening_twice():
+    # In 2010 St. John's went from 00:01 on the 7th to 23:01 on the 6th
+    zone = ZoneInfo("America/St_Johns")
+    again = utc(2010, 11, 7, 2, 45)  # the second 23:15 of Saturday
+    assert again.astimezone(zone).date() == date(2010, 11, 6)
+    found = next_open(again, time(0), time(0), zone, [5])
+    assert found == utc(2010, 11, 7, 3, 30)
+
+
+@given(
+    change=st.sampled_from(CHANGES),
+    away=st.timedeltas(min_value=-2 * DAY, max_value=2 * DAY),
+    opens=clocks,
+    closes=clocks,
+    weekdays=st.sets(st.integers(0, 6), max_size=5),
+    days_off=st.sets(st.integers(-3, 6), max_size=4),
+)
+@example(CHANGES[7], timedelta(hours=1, minutes=30), time(23), time(1), {5}, set())
+@example(CHANGES[9], -timedelta(days=2), time(0), time(0), set(), {0})
+@settings(deadline=None)
+def test_off_quiet_days_it_opens_at_the_first_minute_that_is_inside(
+    change, away, opens, closes, weekdays, days_off
+):
+    zone = ZoneInfo(change[0])
+    now = datetime.combine(change[1], time(), UTC) + away
+    dates = {change[1] + shift * DAY for shift in days_off}
+    found = next_open(now, opens, closes, zone, weekdays, dates)
+
+    def is_open(moment: datetime) -> bool:
+        day = moment.astimezone(zone).date()
+        if day.weekday() in weekdays or day in dates:
+            return False
+        return opens == closes or any(
+            first_minute(each, opens, zone)
+            <= moment
+            < first_minute(each + DAY * (closes < opens), closes, zone)
+            for each in (day - DAY, day)
+        )
+
+    tried = now
+    while not is_open(tried):
+        tried = tried.replace(second=0, microsecond=0) + MINUTE
+    assert found == tried
+
+
+@given(
+    change=st.sampled_from(CHANGES),
+    asked=st.lists(st.timedeltas(-2 * DAY, 9 * DAY), min_size=1, max_size=8),
+    opens=clocks,
+    closes=clocks,
+    weekdays=st.frozensets(st.integers(0, 6)),
+    days_off=st.frozensets(st.integers(-3, 6), max_size=4),
+)
+@settings(deadline=None)
+def test_openings_that_are_kept_are_those_that_are_reckoned_anew(
+    change, asked, opens, closes, weekdays, days_off
+):
+    zone = ZoneInfo(change[0])
+    midnight = datetime.combine(change[1], time(), UTC)
+    dates = frozenset(change[1] + shift * DAY for shift in days_off)
+    kept = Openings(Hours(opens, closes, zone, weekdays, dates), midnight - 2 * DAY)
+    for away in asked:  # in any order
+        anew = next_open(midnight + away, opens, closes, zone, weekdays, dates)
+        assert kept.next_open(midnight + away) == anew
+
+
+def test_open_spans_within_a_period_are_cut_to_it():
+    openings = Openings(Hours(time(22), time(2), ZoneInfo("UTC")), utc(2026, 6, 1))
+    assert openings.between(utc(2026, 6, 1, 1), utc(2026, 6, 2, 23)) == [
+        (utc(2026, 6, 1, 1), utc(2026, 6, 1, 2)),
+        (utc(2026, 6, 1, 22), utc(2026, 6, 2, 2)),
+        (utc(2026, 6, 2, 22), utc(2026, 6, 2, 23)),
+    ]

@@ -246,6 +246,7 @@ REVISION_CHANGES = {
     "number": 9,
     "why_person": "other",
     "send_at": "2030-01-01T00:00:00+00:00",
+    "send_at_clock": "theirs",
     "report": {},
     "disagreement": "other",
     "submitted_at": "2020-01-01T00:00:00+00:00",

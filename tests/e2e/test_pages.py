@@ -25,14 +25,15 @@ LISTS = {
         "schedule/?state=not-sent", "schedule/week/",
         "customers/", "customers/?stopped=yes", "customers/?q=nobody-at-all", "settings/x/",
         "customers/invitations/", "customers/invitations/new/", "customers/follow-back/",
-        "customers/import/", "customers/stopped/", "settings/guidance/", "settings/sending/",
+        "customers/import/", "customers/stopped/", "settings/guidance/",
+        "settings/contact/", "settings/sending/",
         "customers/segments/", "customers/segments/?query=mutual%3Dyes",
         "customers/sync/",
     ),
     "ruth": ("", "review/", "settings/guidance/", "schedule/"),
     "sam": (
         "settings/", "settings/profile/", "settings/x/", "settings/x/guide/",
-        "settings/x/apps/new/", "settings/audit/", "settings/sending/"),
+        "settings/x/apps/new/", "settings/audit/", "settings/contact/", "settings/sending/"),
 }  # fmt: skip
 # One of the demo's letters for each thing that can have become of a letter; where it is listed.
 LETTERS = {

@@ -256,7 +256,7 @@ def test_the_strip_says_what_holds_the_accounts_letters(house, held):
             defaults={
                 "held_code": "not_heard",
                 "held_reason": "We cannot hear replies just now.",
-                "look_at": again,
+                "held_until": again,
             },
         )
         expected = ("waiting", "We cannot hear replies just now.", again)
@@ -325,11 +325,11 @@ def test_a_change_of_the_guidance_policy_leads_to_its_page(house, log):
 @pytest.mark.parametrize(
     ("required", "words"), [(False, "a recorded permission is not needed"), (True, "is needed")]
 )
-def test_the_log_says_which_way_the_sending_policy_was_changed(house, log, required, words):
+def test_the_log_says_which_way_the_contact_policy_was_changed(house, log, required, words):
     customers.set_require_permission(house.administrator, required=not required, understood=True)
     customers.set_require_permission(house.administrator, required=required, understood=True)
     event = factories.browser(house.administrator).get(log).context["events"][0]
-    assert event.words.startswith("sending policy changed: ")
+    assert event.words.startswith("contact policy changed: ")
     assert event.words.endswith(words)
     assert event.object_url == reverse("customers:policy", args=[house.slug])
 

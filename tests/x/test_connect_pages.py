@@ -6,7 +6,6 @@ import pytest
 from django.urls import reverse
 
 from outreach.x import checking, connections
-from outreach.x.models import XAccount
 from tests import factories
 from tests.x.played import played
 
@@ -145,7 +144,7 @@ def test_the_lists_queries_do_not_grow_with_accounts(house, played, django_asser
 def test_an_empty_list_teaches_the_next_step(played):
     made = factories.house()
     made.account.token.delete()
-    XAccount.everywhere.filter(pk=made.account.pk).delete()
+    factories.without_account(made)
     url = reverse("x:accounts", args=[made.slug])
     words = factories.browser(made.administrator).get(url).content.decode()
     assert "No X account yet" in words

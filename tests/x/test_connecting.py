@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts.models import Membership, Role
 from outreach.audit.models import AuditEvent
 from outreach.delivery import sender
-from outreach.delivery.models import AppPace
+from outreach.delivery.models import AccountPace, AppPace
 from outreach.ground.clock import now
 from outreach.x import actions, avatars, connecting, connections
 from outreach.x.models import Consent, PausedBy, XAccount, XToken
@@ -481,7 +481,8 @@ def test_a_letter_of_a_disconnected_account_waits_with_the_reason(house, played)
     sender.send_due(house.account.pk)
     letter.refresh_from_db()
     assert letter.state == "queued"
-    assert "is not connected to X" in letter.reason
+    pace = AccountPace.objects.get(pk=house.account.pk)
+    assert "is not connected to X" in pace.held_reason
 
 
 def test_only_an_administrator_connects_and_disconnects(house, played):

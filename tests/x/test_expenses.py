@@ -528,7 +528,7 @@ def test_of_many_at_the_edge_of_the_cap_none_goes_beyond_it(real_account):
 
 @transaction.atomic
 def look(account, moment=None) -> Level:
-    return level_for_letters(account.pk, moment or now())
+    return level_for_letters(account.app_id, moment or now())
 
 
 def locks_the_app(account) -> bool:
@@ -582,19 +582,19 @@ def test_what_was_counted_ends_with_its_month(account):
     assert look(account, ends).spent == 0
 
 
-def test_a_claims_look_takes_a_query_where_the_level_is_known(account, django_assert_num_queries):
+def test_a_claims_look_takes_no_query_where_the_level_is_known(account, django_assert_num_queries):
     set_cap(account, 100)
     moment = now()
     look(account, moment)
-    with django_assert_num_queries(2 + 1):  # the savepoint's ends, and which app it is
+    with django_assert_num_queries(2):  # the savepoint's ends
         look(account, moment)
 
 
-def test_a_claims_look_takes_four_queries_far_from_the_cap(account, django_assert_num_queries):
+def test_a_claims_look_takes_three_queries_far_from_the_cap(account, django_assert_num_queries):
     spent_already(account, "1")
     look(account)
     spent_already(account, "1")
-    with django_assert_num_queries(2 + 1 + 4):  # the savepoint's ends and this test's clock
+    with django_assert_num_queries(2 + 1 + 3):  # the savepoint's ends and this test's clock
         assert look(account).spent == Decimal(2)
 
 

@@ -162,7 +162,7 @@ NOT_PERSONAL: dict[str, dict[str, str]] = {
     "django_content_type": {"app_label": "the product's", "model": "the product's"},
     "django_session": {"session_key": "random"},
     "drafts_campaign": {"name": "the company's"},
-    "drafts_draft": {"state": "one of six"},
+    "drafts_draft": {"state": "one of six", "send_at_clock": "one of two"},
     "drafts_guidancepolicy": {
         "brand": "the company's",
         "severities": "of rules",
@@ -172,7 +172,10 @@ NOT_PERSONAL: dict[str, dict[str, str]] = {
         "changes": "of the policy",
     },
     "drafts_review": {"decision": "one of three", "sided_with": "one of two"},
-    "drafts_revision": {"text_sha256": "promise 1: what was approved, for whoever has the words"},
+    "drafts_revision": {
+        "text_sha256": "promise 1: what was approved, for whoever has the words",
+        "send_at_clock": "one of two",
+    },
     "x_accounthealth": {
         "last_success_call": "a path of X's API with its ids left out",
         "last_error_call": "a path of X's API with its ids left out",

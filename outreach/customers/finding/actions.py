@@ -19,7 +19,7 @@ from outreach.ground.runs import OPEN, cancel_at_once
 from outreach.ground.writes import step
 
 _HEARD = """
-    UPDATE customers_customer SET {column} = greatest({column}, %(at)s)
+    UPDATE customers_customer SET {column} = greatest({column}, coalesce(%(at)s, outreach_now()))
     WHERE id IN (
         SELECT c.id FROM customers_customer c
         WHERE c.workspace_id = %(workspace)s AND c.id IN (
@@ -32,8 +32,11 @@ _HEARD = """
 
 
 @step
-def written_step(workspace_id: int, customer_id: int, at: datetime) -> None:
-    """A letter left for a customer. Locks the customer, so call it before locking a delivery."""
+def written_step(workspace_id: int, customer_id: int, at: datetime | None = None) -> None:
+    """A letter left for a customer, by default just now.
+
+    Locks the customer, so call it before locking a delivery.
+    """
     _heard("last_written_at", "id", workspace_id, customer_id, at)
 
 
@@ -74,7 +77,7 @@ def answered_many_step(workspace_id: int, answered: Iterable[tuple[int, datetime
         cursor.execute(_ANSWERED, values)
 
 
-def _heard(column: str, known_by: str, workspace_id: int, who: int, at: datetime) -> None:
+def _heard(column: str, known_by: str, workspace_id: int, who: int, at: datetime | None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             _HEARD.format(column=column, known_by=known_by),

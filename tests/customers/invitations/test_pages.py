@@ -126,7 +126,7 @@ def test_closing_twice_is_closing_once(browser, house):
 
 
 def test_without_an_account_the_page_says_what_comes_first(house):
-    XAccount.everywhere.filter(pk=house.account.pk).delete()
+    factories.without_account(house)
     answer = factories.browser(house.marketer).get(url(house, "invitation_new"))
     assert "Connect it first" in answer.content.decode()
 
