@@ -54,6 +54,7 @@ def _play(home: House, scale: Scale, began: float) -> int:
     from chaos.play import Play
 
     verdict = Play(home, scale, began).run()
+    print(f"The fullest windows: {verdict.fullest}", file=sys.stderr)
     for line in verdict.why[:MOST_SAID]:
         print(line, file=sys.stderr)
     if len(verdict.why) > MOST_SAID:

@@ -33,6 +33,7 @@ class Verdict:
     judged_absent: int
     answers_lost: int
     why: list[str] = field(default_factory=list)
+    fullest: str = ""
 
     PROMISES: ClassVar = (
         "duplicates", "lost", "unapproved", "after_stop", "non_mutual", "over_limit", "uncertain",
@@ -40,7 +41,9 @@ class Verdict:
 
     def counts(self) -> dict[str, int]:
         """Every number, by name."""
-        return {name: value for name, value in asdict(self).items() if name != "why"}
+        return {
+            name: value for name, value in asdict(self).items() if name not in ("why", "fullest")
+        }
 
     @property
     def broken(self) -> list[str]:
@@ -77,7 +80,8 @@ def judge(letters: Sequence[Letter], sandbox: ChaosSandbox, harm: Harm) -> Verdi
         for key, count in duplicates.items()
     ]
     why += [f"unapproved: {key[0]} to {key[1]}" for key in unapproved]
-    refused = [item for item in sandbox.arrivals("send_dm") if item["refused"]]
+    arrivals = sandbox.arrivals("send_dm")
+    refused = [item for item in arrivals if item["refused"]]
     why += [f"over limit: {item}" for item in refused]
     return Verdict(
         duplicates=sum(duplicates.values()),
@@ -93,6 +97,20 @@ def judge(letters: Sequence[Letter], sandbox: ChaosSandbox, harm: Harm) -> Verdi
         judged_absent=_judged_absent(),
         answers_lost=_answers_lost(sandbox),
         why=why,
+        fullest=_fullest(arrivals),
+    )
+
+
+def _fullest(arrivals: list[dict[str, Any]]) -> str:
+    """How full the windows ever were, whosoever's: a limit that nobody met proves nothing."""
+    most: dict[tuple[str, float, int], int] = {}
+    for item in arrivals:
+        for window in item["windows"]:
+            key = (item["per"], window["seconds"], window["limit"])
+            most[key] = max(most.get(key, 0), window["most"])
+    return ", ".join(
+        f"{count} of {limit} in {seconds:g} s a {per}"
+        for (per, seconds, limit), count in most.items()
     )
 
 

@@ -18,6 +18,7 @@ from accounts.access import Member
 from outreach.customers.finding.criteria import Criteria
 from outreach.customers.finding.queries import list_of
 from outreach.delivery.filters import Filters
+from outreach.delivery.forecast import Forecast
 from outreach.delivery.holds import Hold, Holds
 from outreach.delivery.models import COMES_BACK, OPEN, Delivery, DeliveryState
 from outreach.delivery.queries import TONE, words_of
@@ -202,23 +203,30 @@ def rows_of(
     member: Member,
     found: Iterable[Delivery],
     holds: Holds,
-    leaves: Mapping[int, datetime] | None = None,
+    forecasts: Mapping[int, Forecast] | None = None,
 ) -> list[DeliveryRow]:
-    """Letters as lists show them. `leaves`: when each will leave by the forecast. No query."""
-    return [_row(member, delivery, holds.of(delivery), (leaves or {})) for delivery in found]
+    """Letters as lists show them. `forecasts`: when each that is queued will leave. No query."""
+    foreseen = forecasts or {}
+    return [
+        _row(member, delivery, holds.of(delivery), foreseen.get(delivery.pk)) for delivery in found
+    ]
 
 
 def _row(
-    member: Member, delivery: Delivery, hold: Hold | None, leaves: Mapping[int, datetime]
+    member: Member, delivery: Delivery, hold: Hold | None, forecast: Forecast | None
 ) -> DeliveryRow:
     waits = hold is not None or (delivery.state == _S.QUEUED and bool(delivery.reason_code))
     reasons = [hold.reason] if hold else []
     if delivery.reason and delivery.reason not in reasons:
         reasons.append(delivery.reason)
-    at_words, at = _time_of(delivery, hold, leaves)
+    if forecast and forecast.why and not waits:
+        reasons.append(forecast.why)
+    at_words, at = _time_of(delivery, hold, forecast)
     is_open = delivery.state in OPEN
+    # A forecast moves by seconds from look to look, which is no news.
+    minute = at.replace(second=0, microsecond=0) if at else None
     said = "|".join(
-        map(str, (delivery.state, *reasons, at_words, at, delivery.contradiction, waits))
+        map(str, (delivery.state, *reasons, at_words, minute, delivery.contradiction, waits))
     )
     return DeliveryRow(
         id=delivery.pk,
@@ -244,7 +252,7 @@ def _row(
 
 
 def _time_of(
-    delivery: Delivery, hold: Hold | None, leaves: Mapping[int, datetime]
+    delivery: Delivery, hold: Hold | None, forecast: Forecast | None
 ) -> tuple[str, datetime | None]:
     """Which time a list shows of a letter, and the words for it."""
     if delivery.state == _S.SENT:
@@ -252,8 +260,10 @@ def _time_of(
     if delivery.state == _S.QUEUED:
         if hold is not None and hold.look_at is None:
             return "Not before", delivery.due_at
-        if delivery.pk in leaves:
-            return "Leaves about", leaves[delivery.pk]
+        if forecast and forecast.leaves_at:
+            return ("Leaves about" if forecast.exact else "Leaves after"), forecast.leaves_at
+        if forecast and not forecast.held:
+            return "Would be too late", delivery.leave_by
         if hold is not None:
             return "Looked at again", hold.look_at
         return ("Looked at again" if delivery.reason_code else "Leaves"), delivery.look_at

@@ -13,6 +13,7 @@ app_name = "delivery"
 urlpatterns = [
     path("schedule/", views.schedule, name="schedule"),
     path("schedule/rows/", views.rows, name="rows"),
+    path("schedule/forecast/", views.forecast, name="forecast"),
     path("schedule/week/", views_week.week, name="week"),
     path("letters/<int:draft_id>/", views.letter, name="letter"),
     path("letters/<int:draft_id>/steps/", views.steps, name="steps"),

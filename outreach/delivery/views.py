@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, Decimal
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -12,7 +14,7 @@ from accounts.access import Act, Member, MemberRequest, member_view
 from accounts.pages import page_urls
 from outreach.customers import queries as customers
 from outreach.customers.models import Customer
-from outreach.delivery import letter_queries, queries, schedule_queries
+from outreach.delivery import forecasting, letter_queries, queries, schedule_queries
 from outreach.delivery.filters import Filters, number_in
 from outreach.delivery.holds import Holds, holds_in, holds_of
 from outreach.drafts import queries as drafts
@@ -43,7 +45,9 @@ def schedule(request: MemberRequest) -> HttpResponse:
         older=request.GET.get("older", ""),
         newer=request.GET.get("newer", ""),
     )
-    rows = schedule_queries.rows_of(member, page.rows, holds)
+    rows = schedule_queries.rows_of(
+        member, page.rows, holds, forecasting.for_page(member, page.rows)
+    )
     campaigns = schedule_queries.campaigns_of(member)
     campaign = next((each for each in campaigns if each.pk == filters.campaign), None)
     here = reverse("delivery:schedule", args=[member.workspace.slug])
@@ -82,7 +86,8 @@ def rows(request: MemberRequest) -> HttpResponse:
     sought = schedule_queries.people_like(member, filters.who)
     asked = request.GET.getlist("ids")[:MOST_ROWS]
     ids = [number for number in map(number_in, asked) if number]
-    found = schedule_queries.rows_of(member, schedule_queries.deliveries(member, ids), holds)
+    letters = schedule_queries.deliveries(member, ids)
+    found = schedule_queries.rows_of(member, letters, holds, forecasting.for_page(member, letters))
     here = filters.address(reverse("delivery:schedule", args=[member.workspace.slug]))
     context = {
         "rows": found,
@@ -95,6 +100,21 @@ def rows(request: MemberRequest) -> HttpResponse:
     if not any(row.changes for row in found):
         return HttpResponseStopPolling(response.content)
     return response
+
+
+@member_view(Act.LOOK)
+@require_safe
+def forecast(request: MemberRequest) -> HttpResponse:
+    """When the last of what is queued leaves and what it costs: a line that the schedule fetches."""
+    filters = Filters.of(request.GET)
+    try:
+        group = forecasting.forecast_queued(
+            request.member, campaign_id=filters.campaign, most=forecasting.FOR_A_PAGE
+        )
+    except Campaign.DoesNotExist:
+        raise Http404("There is no such campaign in this workspace.") from None
+    price = f"${group.price.quantize(Decimal('0.01'), rounding=ROUND_CEILING):,}"
+    return render(request, "delivery/_forecast.html", {"group": group, "price": price})
 
 
 def _pausable(

@@ -416,3 +416,48 @@ def test_holds_are_read_in_three_queries(house, django_assert_num_queries):
     moment = now()
     with django_assert_num_queries(3):
         assert len(list(holds_of(house.marketer, moment))) == 3
+
+
+# --- the forecast ------------------------------------------------------------------------------
+
+
+def test_a_row_says_when_its_letter_will_leave_given_what_is_before_it(house, settings):
+    settings.X_ACCOUNT_WINDOWS = [(1, 900)]
+    made = [letter(house) for _ in range(3)]
+    first, second, third = shown(house)["rows"]
+    assert [row.id for row in (first, second, third)] == [each.pk for each in made]
+    assert [row.at_words for row in (first, second, third)] == ["Leaves about"] * 3
+    assert timedelta(minutes=15) <= second.at - first.at < timedelta(minutes=16)
+    assert timedelta(minutes=15) <= third.at - second.at < timedelta(minutes=16)
+    assert (first.reason, second.reason) == ("", third.reason)
+    assert second.reason.startswith("X allows an account only so many")
+
+
+def test_a_letter_that_will_be_too_late_says_so_in_time(house, settings):
+    settings.X_ACCOUNT_WINDOWS = [(1, 900)]
+    made = [letter(house) for _ in range(2)]
+    soon = now() + timedelta(minutes=5)
+    Delivery.everywhere.filter(pk=made[1].pk).update(leave_by=soon)
+    _, late = shown(house)["rows"]
+    assert (late.at_words, late.at) == ("Would be too late", soon)
+
+
+def test_a_line_says_when_the_last_letter_leaves_and_what_they_cost(house, settings):
+    settings.X_ACCOUNT_WINDOWS = [(1, 900)]
+    fox = campaign(house)
+    for number in range(3):
+        letter(house, of_campaign=fox if number else None)
+    client = factories.browser(house.marketer, htmx=True)
+    every = client.get(page(house, "forecast"))
+    assert (every.context["group"].leave, every.context["price"][0]) == (3, "$")
+    assert "<html" not in every.content.decode()
+    some = client.get(page(house, "forecast"), {"campaign": fox.pk})
+    assert some.context["group"].leave == 2
+    assert float(every.context["price"][1:]) > float(some.context["price"][1:])
+
+
+def test_the_line_of_another_workspaces_campaign_is_not_there(house):
+    fox = campaign(house)
+    stranger = factories.house()
+    client = factories.browser(stranger.administrator, htmx=True)
+    assert client.get(page(stranger, "forecast"), {"campaign": fox.pk}).status_code == 404
