@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F
@@ -103,6 +104,7 @@ def submit(
     terms = terms_of(member, customer)
     reading = read_words(draft.words, customer, member.workspace, terms)
     _refuse_unreadable(reading, disagreement)
+    kept: Any = {name: getattr(draft, name) for name in (*WORDS, "campaign_id")}
     revision = Revision.objects.create(
         workspace_id=member.workspace_id,
         draft=draft,
@@ -110,15 +112,9 @@ def submit(
         author_id=draft.author_id,
         customer_id=draft.customer_id,
         x_account_id=draft.x_account_id,
-        campaign_id=draft.campaign_id,
-        words=draft.words,
+        **kept,
         text=reading.received,
         text_sha256=sha256_of(reading.received),
-        why_person=draft.why_person,
-        why_now=draft.why_now,
-        what_they_get=draft.what_they_get,
-        send_at=draft.send_at,
-        send_at_clock=draft.send_at_clock,
         report=reading.report.as_dict(),
         policy_version=terms.policy.version,
         disagreement=disagreement if reading.verdict == Verdict.SPAM else "",

@@ -34,6 +34,11 @@ class Leaving:
     would_words: str  # the forecast by the customer's clock; empty where that is the reader's
 
 
+def their_zone(member: Member, letter: Draft | Revision) -> ZoneInfo:
+    """The customer's time zone, or the workspace's where theirs is not known."""
+    return letter.customer.zone(member.workspace.zone)
+
+
 def of_draft(member: Member, draft: Draft, form: WhenForm) -> Leaving | None:
     """With the time that the form holds, posted or as it was saved; None where it is none."""
     send_at, clock, odd = draft.send_at, Clock(draft.send_at_clock), ""
@@ -54,7 +59,7 @@ def _of(
     member: Member, letter: Draft | Revision, send_at: datetime | None, clock: Clock, odd: str
 ) -> Leaving:
     ours = ZoneInfo(str(timezone.get_current_timezone()))
-    theirs = letter.customer.zone(member.workspace.zone)
+    theirs = their_zone(member, letter)
     zones = [theirs, ours] if clock == Clock.THEIRS else [ours, theirs]
     would = would_leave(
         member, letter.x_account_id, letter.customer_id, send_at, letter.campaign_id

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from outreach.drafts import policies, reviews, views
+from outreach.drafts import policies, reviews, views, views_leaving
 
 app_name = "drafts"
 urlpatterns = [
@@ -8,7 +8,7 @@ urlpatterns = [
     path("compose/new/", views.new, name="new"),
     path("compose/<int:draft_id>/", views.compose, name="compose"),
     path("compose/<int:draft_id>/read/", views.read, name="read"),
-    path("compose/<int:draft_id>/leaves/", views.leaves, name="leaves"),
+    path("compose/<int:draft_id>/leaves/", views_leaving.leaves, name="leaves"),
     path("letters/<int:draft_id>/edit/", views.withdraw, name="withdraw"),
     path("review/", reviews.queue, name="queue"),
     path("review/<int:revision_id>/", reviews.review, name="review"),

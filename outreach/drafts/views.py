@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -17,7 +16,7 @@ from outreach.customers import queries as customers
 from outreach.customers.finding import queries as finding
 from outreach.customers.models import Customer
 from outreach.drafts import actions, errors, leaving, queries
-from outreach.drafts.forms import ComposeForm, WhenForm
+from outreach.drafts.forms import ComposeForm
 from outreach.drafts.models import Decision, Draft, DraftState
 from outreach.drafts.policy_queries import terms_of
 from outreach.drafts.reading import DraftReading, read_words
@@ -115,8 +114,10 @@ def compose(request: MemberRequest, draft_id: int) -> HttpResponse:
             _say_not_saved(request, draft)
         return redirect("delivery:letter", slug=request.member.workspace.slug, draft_id=draft.pk)
     if request.method != "POST":
-        return _composer(request, draft, ComposeForm.of(draft, _their_zone(request, draft)))
-    form = ComposeForm(request.POST, theirs=_their_zone(request, draft))
+        return _composer(
+            request, draft, ComposeForm.of(draft, leaving.their_zone(request.member, draft))
+        )
+    form = ComposeForm(request.POST, theirs=leaving.their_zone(request.member, draft))
     if not form.is_valid():
         return _composer(request, draft, form, status=422)
     if request.POST.get("act") == "submit":
@@ -129,7 +130,7 @@ def compose(request: MemberRequest, draft_id: int) -> HttpResponse:
 def read(request: MemberRequest, draft_id: int) -> HttpResponse:
     """Keep what was typed and answer with what guidance says: the parts of the page that change."""
     draft = _draft(request, draft_id)
-    form = ComposeForm(request.POST, theirs=_their_zone(request, draft))
+    form = ComposeForm(request.POST, theirs=leaving.their_zone(request.member, draft))
     if not form.is_valid():
         typed = str(request.POST.get("text", ""))
         conflict = " ".join(str(error) for errors_ in form.errors.values() for error in errors_)
@@ -144,17 +145,6 @@ def read(request: MemberRequest, draft_id: int) -> HttpResponse:
     except (errors.NotEditable, errors.NotYours) as refused:
         return _parts(request, draft, words.words, conflict=str(refused), refused=True, status=409)
     return _parts(request, draft, draft.words)
-
-
-@member_view(Act.WRITE)
-@require_safe
-def leaves(request: MemberRequest, draft_id: int) -> HttpResponse:
-    """When the letter would leave, with the time that is being chosen: a part of the composer."""
-    draft = _draft(request, draft_id)
-    form = WhenForm(request.GET, theirs=_their_zone(request, draft))
-    status = 200 if form.is_valid() else 422
-    page = {"draft": draft, "form": form, "leaves": leaving.of_draft(request.member, draft, form)}
-    return render(request, "drafts/_leaves.html", page, status=status)
 
 
 @member_view(Act.WRITE)
@@ -176,10 +166,6 @@ def _draft(request: MemberRequest, draft_id: int) -> Draft:
         return queries.draft(request.member, draft_id)
     except Draft.DoesNotExist:
         raise Http404("There is no such letter in this workspace.") from None
-
-
-def _their_zone(request: MemberRequest, draft: Draft) -> ZoneInfo:
-    return draft.customer.zone(request.member.workspace.zone)
 
 
 def _save(request: MemberRequest, draft: Draft, form: ComposeForm) -> HttpResponse:
