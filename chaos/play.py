@@ -12,7 +12,7 @@ from chaos import letters, witness
 from chaos.faults import rules
 from chaos.harm import Harm
 from chaos.house import House, wait_for
-from chaos.scale import REST_WITHIN, Scale
+from chaos.scale import Scale
 from chaos.verdict import Verdict, judge
 
 SAY_EVERY = 5.0
@@ -20,7 +20,7 @@ SAY_EVERY = 5.0
 LEFT, FEW = 3, 15
 TO_LEAVE = ("queued", "sending")
 # Seconds after which what has not moved will not.
-STILL = 30.0
+STILL = 45.0
 OPEN = ("queued", "sending", "uncertain")
 # A letter that failed waits for at least so long; at the end we do not wait with it.
 HURRY_EVERY = 2.0
@@ -84,7 +84,7 @@ class Play:
                 hurried = time.monotonic()
             time.sleep(0.1)
 
-        self._go_on(lambda: not self._count(OPEN), REST_WITHIN, go_on)
+        self._go_on(lambda: not self._count(OPEN), self._scale.rest_within, go_on)
         self._say("everything is at rest" if not self._count(OPEN) else "it does not come to rest")
 
     def _go_on(self, done: Callable[[], bool], within: float, act: Callable[[], None]) -> None:

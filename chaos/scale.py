@@ -30,8 +30,6 @@ FROZEN_FOR = (
 )  # fmt: skip
 # So much longer a worker stays frozen at most, for a letter it holds to be back in the queue.
 FROZEN_LONGER = 10.0
-# How long everything may take to come to rest once the faults have ended.
-REST_WITHIN = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +68,11 @@ class Scale:
     @property
     def harm_within(self) -> float:
         """Seconds after which the harm ends though letters are left."""
+        return 120.0 + 4 * self.lasts
+
+    @property
+    def rest_within(self) -> float:
+        """Seconds in which everything must come to rest once the faults have ended."""
         return 120.0 + 4 * self.lasts
 
     def environment(self) -> dict[str, str]:

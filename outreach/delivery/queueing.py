@@ -104,19 +104,21 @@ _LEDGER = """
     FROM unnest(%(apps)s::bigint[]) AS app(id)
     CROSS JOIN LATERAL (
         SELECT counts_until, started_at, ended_at FROM delivery_attempt
-        WHERE app_id = app.id AND counts_until > %(now)s::timestamptz - make_interval(secs => %(app_seconds)s)
+        WHERE app_id = app.id
+            AND counts_until > %(now)s::timestamptz - make_interval(secs => %(app_seconds)s)
         ORDER BY counts_until DESC LIMIT %(app_most)s
     ) attempt
 """
 _WRITTEN = """
     /* forecast: when these people were written to */
     SELECT letter.workspace_id, letter.recipient_x_user_id,
-        coalesce(letter.sent_at, %(now)s::timestamptz) AS at
+        coalesce(letter.sent_at, %(now)s) AS at
     FROM unnest(%(workspaces)s::bigint[], %(people)s::bigint[]) AS person(workspace, x_user_id)
     JOIN delivery_delivery letter ON letter.workspace_id = person.workspace
         AND letter.recipient_x_user_id = person.x_user_id
     WHERE letter.state IN ('sending', 'uncertain')
-        OR letter.state = 'sent' AND letter.sent_at > %(now)s::timestamptz - make_interval(days => %(days)s)
+        OR letter.state = 'sent'
+            AND letter.sent_at > %(now)s::timestamptz - make_interval(days => %(days)s)
 """
 _PAUSES = """
     /* forecast: what people hold */

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, DataError, InterfaceError, ProgrammingError, connection
 
 from outreach.delivery import outcomes
 from outreach.delivery.claim import Answer, Busy, Claimed, Closed, NothingDue, OnHold, claim
@@ -161,7 +161,10 @@ def _record(outcome: Callable[[], R]) -> R:
         try:
             return outcome()
         except (DatabaseError, InterfaceError) as error:
-            # A server that crashes in mid-sentence is no OperationalError to psycopg2.
+            # A server that crashes in mid-sentence is no OperationalError to psycopg2. A statement
+            # that is wrong stays wrong.
+            if isinstance(error, ProgrammingError | DataError):
+                raise
             log.warning("an outcome was not recorded: %s", type(error).__name__)
             connection.close()
             time.sleep(pause)
