@@ -39,14 +39,14 @@ HOLDS = ("monthly_cap", "not_heard")
 _ACCOUNTS = """
     /* forecast: accounts and their lanes */
     WITH clock AS MATERIALIZED (SELECT outreach_now() AS now),
-    asked AS (SELECT id, app_id FROM x_xaccount WHERE id = ANY(%(accounts)s)),
+    asked AS (SELECT id, app_id FROM x_xaccount WHERE id = ANY(%(accounts)s::bigint[])),
     others AS (
         SELECT account.id FROM delivery_accountqueue queue
         JOIN x_xaccount account ON account.id = queue.x_account_id
-        WHERE %(shared)s AND queue.look_at IS NOT NULL AND account.state = 'connected'
+        WHERE %(shared)s::boolean AND queue.look_at IS NOT NULL AND account.state = 'connected'
             AND account.app_id IN (SELECT app_id FROM asked)
             AND account.id NOT IN (SELECT id FROM asked)
-        ORDER BY queue.look_at, account.id LIMIT %(most)s + 1
+        ORDER BY queue.look_at, account.id LIMIT %(most)s::int + 1
     )
     SELECT clock.now, account.id, account.app_id, account.workspace_id, account.handle,
         account.state, account.paused_reason, account.id IN (SELECT id FROM asked) AS asked,
@@ -71,7 +71,7 @@ _ACCOUNTS = """
             FROM lane WHERE lane.number IS NOT NULL
         )
         SELECT array_agg(number) AS lanes
-        FROM (SELECT number FROM lane WHERE number IS NOT NULL LIMIT %(lanes)s + 1) AS first_ones
+        FROM (SELECT number FROM lane WHERE number IS NOT NULL LIMIT %(lanes)s::int + 1) AS first_ones
     ) lanes
     WHERE account.id IN (SELECT id FROM asked UNION ALL SELECT id FROM others)
 """
@@ -96,8 +96,8 @@ _LEDGER = """
     CROSS JOIN LATERAL (
         SELECT counts_until, started_at, ended_at FROM delivery_attempt
         WHERE x_account_id = account.id
-            AND counts_until > %(now)s::timestamptz - make_interval(secs => %(account_seconds)s)
-        ORDER BY counts_until DESC LIMIT %(account_most)s
+            AND counts_until > %(now)s::timestamptz - make_interval(secs => %(account_seconds)s::int)
+        ORDER BY counts_until DESC LIMIT %(account_most)s::int
     ) attempt
     UNION ALL
     SELECT NULL, app.id, attempt.*
@@ -105,25 +105,25 @@ _LEDGER = """
     CROSS JOIN LATERAL (
         SELECT counts_until, started_at, ended_at FROM delivery_attempt
         WHERE app_id = app.id
-            AND counts_until > %(now)s::timestamptz - make_interval(secs => %(app_seconds)s)
-        ORDER BY counts_until DESC LIMIT %(app_most)s
+            AND counts_until > %(now)s::timestamptz - make_interval(secs => %(app_seconds)s::int)
+        ORDER BY counts_until DESC LIMIT %(app_most)s::int
     ) attempt
 """
 _WRITTEN = """
     /* forecast: when these people were written to */
     SELECT letter.workspace_id, letter.recipient_x_user_id,
-        coalesce(letter.sent_at, %(now)s) AS at
+        coalesce(letter.sent_at, %(now)s::timestamptz) AS at
     FROM unnest(%(workspaces)s::bigint[], %(people)s::bigint[]) AS person(workspace, x_user_id)
     JOIN delivery_delivery letter ON letter.workspace_id = person.workspace
         AND letter.recipient_x_user_id = person.x_user_id
     WHERE letter.state IN ('sending', 'uncertain')
         OR letter.state = 'sent'
-            AND letter.sent_at > %(now)s::timestamptz - make_interval(days => %(days)s)
+            AND letter.sent_at > %(now)s::timestamptz - make_interval(days => %(days)s::int)
 """
 _PAUSES = """
     /* forecast: what people hold */
     SELECT workspace_id, campaign_id, reason FROM delivery_pause
-    WHERE workspace_id IS NULL OR workspace_id = ANY(%(workspaces)s)
+    WHERE workspace_id IS NULL OR workspace_id = ANY(%(workspaces)s::bigint[])
 """
 
 

@@ -64,9 +64,7 @@ def simulate(chosen: list[int]) -> int:
             steps += conductor.steps
             if counters.violations:
                 failed.append(seed)
-                print(
-                    f"SEED={seed} fails: {counters.violations}", *conductor.broken[:1], flush=True
-                )
+                _say(f"SEED={seed} fails: {counters.violations}", *conductor.broken[:1])
     line = {"seeds": len(chosen), "deliveries": deliveries * len(chosen)} | asdict(total)
     line |= {"steps": steps, "seconds": round(time.monotonic() - began, 1), "failed": failed}
     _say(json.dumps(line))

@@ -40,6 +40,7 @@ class Loss(enum.Enum):
 
     BEFORE = "before it took effect"
     AFTER = "after it took effect"
+    LATER = "after its answer came"
 
 
 class State(enum.Enum):
@@ -88,6 +89,7 @@ class Worker:
         self.dead = False
         self.thaws: int = 0
         self.pid = 0
+        self.run = 0  # for which its connection was made
         self.may_wait = False  # is at a statement that may wait for a lock
         self.letter: int | None = None  # which one it calls X for
         self.go = threading.Semaphore(0)
@@ -95,6 +97,15 @@ class Worker:
 
     def __repr__(self) -> str:
         return f"worker {self.number} ({self.job.name if self.job else 'idle'})"
+
+
+def _begin_anew() -> None:
+    """What a new process has: no connection, and no transaction that anybody remembers."""
+    here: Any = connection
+    here.in_atomic_block, here.savepoint_ids, here.atomic_blocks = False, [], []
+    here.needs_rollback, here.closed_in_transaction, here.run_on_commit = False, False, []
+    connection.close()
+    here.connection = None
 
 
 class Broken(RuntimeError):  # noqa: N818 - says what it is
@@ -112,6 +123,7 @@ class Conductor:
         self._here = threading.local()
         self._over = False
         self._monitor: Any = None
+        self._run = 0
         self._begin(Clock())
 
     def _begin(self, clock: Clock) -> None:
@@ -211,6 +223,8 @@ class Conductor:
         if loss is Loss.AFTER:
             self.hang_up(worker)
             raise OperationalError("server closed the connection unexpectedly")
+        if loss is Loss.LATER:
+            self.hang_up(worker)
         return result
 
     def commit(self, real: Callable[[], Any]) -> Any:
@@ -227,6 +241,8 @@ class Conductor:
         if loss is Loss.AFTER:
             self.hang_up(worker)
             raise OperationalError("server closed the connection unexpectedly")
+        if loss is Loss.LATER:
+            self.hang_up(worker)
         return result
 
     def rollback(self, real: Callable[[], Any]) -> Any:
@@ -347,15 +363,24 @@ class Conductor:
             with told["connection"].connection.cursor() as cursor:
                 cursor.execute(f"SET deadlock_timeout = {DEADLOCK_MS}")
 
-    def begin(self, clock: Clock, plan: Plan, *, step_microseconds: int, most_steps: int) -> None:
+    def begin(
+        self,
+        clock: Clock,
+        plan: Plan,
+        *,
+        step_microseconds: int,
+        most_steps: int,
+        fresh: bool = False,
+    ) -> None:
         """Forget the run before, and be ready to be given jobs.
 
-        A run that takes more than `most_steps` is broken, and ends.
+        A run that takes more than `most_steps` is broken, and ends; `fresh`: on new connections.
         """
         assert all(worker.state is State.IDLE for worker in self.workers)
         self._begin(clock)
         self.plan, self.step_microseconds = plan, step_microseconds
         self.most_steps = most_steps
+        self._run += fresh
 
     def run(self) -> None:
         """Go on until nothing is to be done any more."""
@@ -453,6 +478,10 @@ class Conductor:
 
     def _do(self, worker: Worker) -> None:
         assert worker.job is not None
+        if worker.run != self._run:
+            # What was prepared or cached on the old one would make this run another one.
+            connection.close()
+            worker.run = self._run
         try:
             worker.job.work()
         except Killed:
@@ -465,6 +494,8 @@ class Conductor:
                 self.broken.append(f"{worker}: {traceback.format_exc(limit=-6)}")
         finally:
             self._released = True
-            if worker.dead:
+            if worker.dead or connection.in_atomic_block:
+                if not worker.dead:
+                    self.broken.append(f"{worker} left a transaction open")
                 worker.dead = False
-                connection.close()
+                _begin_anew()

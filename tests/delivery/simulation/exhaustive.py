@@ -41,6 +41,10 @@ def _lost_after(run: Written, worker: Worker) -> Loss:
     return Loss.AFTER
 
 
+def _lost_later(run: Written, worker: Worker) -> Loss:
+    return Loss.LATER
+
+
 def _fault(name: str, **options: Any) -> Callable[[Written, Worker], None]:
     def event(run: Written, worker: Worker) -> None:
         run.house.x.faults.add(once("send_dm", name, **options))
@@ -94,6 +98,7 @@ EVENTS: dict[str, Event] = {
     "killed": _killed,
     "connection lost before": _lost_before,
     "connection lost after": _lost_after,
+    "connection lost later": _lost_later,
     "times out before X accepted": _fault("drop_before"),
     "times out after X accepted": _fault("delay", seconds=60),
     "429": _fault("rate_limited", headers=False),

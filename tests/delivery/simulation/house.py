@@ -16,7 +16,8 @@ from django.conf import settings
 from django.test import override_settings
 
 from outreach.customers import actions as customers
-from outreach.delivery import claim, sender, tasks
+from outreach.delivery import claim, facts, sender, tasks
+from outreach.delivery.hearing import tasks as hearing
 from outreach.drafts import actions as drafts
 from outreach.drafts.errors import NotEditable, OnItsWay
 from outreach.x import caps, events, queries, transport
@@ -34,6 +35,10 @@ from tests.delivery.simulation.x import Client, X
 FIRST_LOOK, LONGEST_LOOK = 1, 64
 KEEP_ALIVE = 20 * SECOND
 QUIET = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
+# How long a claim has waited for its locks is real time, which a run must not depend on.
+WAITED = "extract(epoch FROM clock_timestamp() - transaction_timestamp())::float AS waited"
+assert WAITED in facts._FACTS
 
 # When the engine has something to do next: the moments that its tick looks for.
 NEXT = """
@@ -70,7 +75,8 @@ class House:
     conductor: Conductor
     x: X
     deeds: Deeds = field(default_factory=Deeds)
-    hears: bool = True
+    hears: bool = True  # whether the stream stands
+    reads: bool = False  # whether accounts that nobody hears are read
     _look: int = FIRST_LOOK
     _looked: tuple[int, int] = (0, 0)
     _kept_alive: int = 0
@@ -95,6 +101,10 @@ class House:
     def tick(self, *, due: int | None = None) -> None:
         """The beat."""
         self.conductor.add("tick", tasks.tick, due=due)
+
+    def listen(self, x_account_id: int) -> None:
+        """In the place of the hearing's `wake`."""
+        self.conductor.add(f"hear {x_account_id}", lambda: hearing.read_messages(x_account_id))
 
     def told(self, told: Told, due: int) -> None:
         """X tells something: it is stored, then handed on."""
@@ -128,6 +138,8 @@ class House:
         moment = max(min(moments), self.clock.true + self._look * SECOND)
         self.conductor.add("tick", tasks.tick, due=moment)
         self.conductor.add("hand on", self._hand_on, due=moment)
+        if self.reads:
+            self.conductor.add("hear", hearing.tick, due=moment)
 
     def _hand_on(self) -> None:
         for account_id in events.with_waiting_events():
@@ -207,6 +219,8 @@ class House:
                 for module, name in modules.that_hold(replaced):
                     stack.enter_context(mock.patch.object(module, name, by))
             stack.enter_context(mock.patch.object(sender, "time", self))
+            at_once = facts._FACTS.replace(WAITED, "0::float AS waited")
+            stack.enter_context(mock.patch.object(facts, "_FACTS", at_once))
             stack.enter_context(override_settings(CACHES=QUIET))
             caps._spent_before.cache_clear()
             yield
@@ -216,6 +230,7 @@ class House:
             (queries.client_for, self.client),
             (tasks._ask, self.ask),
             (SEND, self.send),
+            (hearing.wake, self.listen),
             (transport.boot_seconds, self.boot_seconds),
         ]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 
 from outreach.delivery.models import Attempt, Delivery, DeliveryState, Outcome
+from outreach.delivery.outcomes import NEVER_ABSENT
 from tests.delivery.simulation.clock import SECOND
 from tests.delivery.simulation.house import House
 from tests.delivery.simulation.x import Arrival, Windows
@@ -113,10 +114,9 @@ def _by_state(house: House, deliveries: list[Delivery], found: Counters) -> None
 
 
 def _has_evidence(house: House, delivery: Delivery) -> bool:
-    """Whether something keeps the letter unsure: a message of ours that is nobody's, or a 201."""
-    if Attempt.objects.filter(
-        delivery=delivery, outcome=Outcome.UNCERTAIN, status=201, dm_event_id__isnull=True
-    ).exists():
+    """What keeps the letter unsure: X said that it has it, or shows a message that is nobody's."""
+    open_attempts = Attempt.objects.filter(delivery=delivery, outcome=Outcome.UNCERTAIN)
+    if open_attempts.filter(kind__in=NEVER_ABSENT, dm_event_id__isnull=True).exists():
         return True
     claimed = set(
         Attempt.objects.filter(dm_event_id__isnull=False).values_list("dm_event_id", flat=True)

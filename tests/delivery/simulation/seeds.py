@@ -112,7 +112,7 @@ class SeedPlan:
         self.house.conductor.kill(worker)
 
     def _lose(self, worker: Worker) -> Loss:
-        return self.random.choice([Loss.BEFORE, Loss.AFTER])
+        return self.random.choice(list(Loss))
 
     def _freeze(self, worker: Worker) -> None:
         # Shorter than the call deadline, longer than it, or past everything that settles.
@@ -169,6 +169,7 @@ class Simulation:
                 plan,
                 step_microseconds=plan.random.choice([200, 5000]),
                 most_steps=MOST_STEPS,
+                fresh=True,
             )
             for account in house.world.accounts:
                 house.wake(account.pk)
@@ -201,7 +202,7 @@ class Simulation:
         for account in self.world.accounts:
             for person in self.world.people.values():
                 x.follows |= {(account.x_user_id, person), (person, account.x_user_id)}
-        house = House(self.world, clock, self.conductor, x)
+        house = House(self.world, clock, self.conductor, x, reads=True)
         wild = draw.choice([0.3, 1.0, 2.0])
         plan = SeedPlan(
             house,

@@ -8,7 +8,7 @@ from functools import lru_cache
 _COMMENT = re.compile(r"\s*/\*\s*(.*?)\s*\*/", re.DOTALL)
 _WORD = re.compile(r"\s*(\w+)")
 _TABLE = re.compile(r'(?:FROM|INTO|UPDATE)\s+(?:ONLY\s+)?"?([a-z_]\w*)"?', re.IGNORECASE)
-_WRITES = re.compile(r"\b(?:UPDATE|INSERT|DELETE)\b")
+_WRITES = re.compile(r"\b(?:UPDATE|INSERT|DELETE|EXECUTE)\b")
 _CLOCK = re.compile(r"\s*SELECT outreach_now\(\)\s*$")
 
 COMMIT = "commit"
@@ -35,5 +35,5 @@ def name_of(sql: str) -> str:
 
 @lru_cache(maxsize=4096)
 def may_wait(sql: str) -> bool:
-    """Whether the statement may wait for somebody's lock: it writes, or locks rows itself."""
+    """Whether the statement may wait for somebody's lock: it writes, locks, or was prepared."""
     return _WRITES.search(sql) is not None
