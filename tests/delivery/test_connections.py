@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from celery import signals
-from celery.fixups.django import DjangoWorkerFixup
+from celery.fixups.django import DjangoWorkerFixup  # type: ignore[attr-defined]
 from django.db import DatabaseError, connection
 
 from outreach.celery import app
