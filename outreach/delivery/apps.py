@@ -6,6 +6,8 @@ class DeliveryConfig(AppConfig):
     label = "delivery"
 
     def ready(self) -> None:
+        from django.db.backends.signals import connection_created
+
         from accounts.hooks import workspace_created
         from outreach import celery  # every process that makes a wake-up knows the broker
         from outreach.customers.hooks import (
@@ -17,7 +19,15 @@ class DeliveryConfig(AppConfig):
             merged,
             suppressed,
         )
-        from outreach.delivery import actions, erasing, forecasting, pausing, queries, settling
+        from outreach.delivery import (
+            actions,
+            erasing,
+            forecasting,
+            pausing,
+            queries,
+            settling,
+            statements,
+        )
         from outreach.delivery.hearing.queries import heard
         from outreach.drafts.hooks import approval_withdrawn, approved, last_letter, would_leave
         from outreach.x.hooks import (
@@ -29,6 +39,7 @@ class DeliveryConfig(AppConfig):
             spent_on_letters,
         )
 
+        connection_created.connect(statements.plan_once)
         app_chosen.fill(actions.make_app_pace)
         goes_on.fill(pausing.account_goes_on)
         heard_at.fill(heard)

@@ -260,13 +260,15 @@ def _time_of(
     if delivery.state == _S.QUEUED:
         if hold is not None and hold.look_at is None:
             return "Not before", delivery.due_at
-        if forecast and forecast.leaves_at:
-            return ("Leaves about" if forecast.exact else "Leaves after"), forecast.leaves_at
-        if forecast and not forecast.held:
+        if forecast and forecast.leaves_at is None and not forecast.held:
             return "Would be too late", delivery.leave_by
         if hold is not None:
             return "Looked at again", hold.look_at
-        return ("Looked at again" if delivery.reason_code else "Leaves"), delivery.look_at
+        if delivery.reason_code:
+            return "Looked at again", delivery.look_at
+        if forecast and forecast.leaves_at:
+            return ("Leaves about" if forecast.exact else "Leaves after"), forecast.leaves_at
+        return "Leaves", delivery.look_at
     if delivery.state == _S.BLOCKED and delivery.reason_code in COMES_BACK:
         return "Leaves by itself if that changes before", delivery.leave_by
     if delivery.state == _S.SENDING:

@@ -108,3 +108,22 @@ def test_any_text_as_a_cursor_is_answered(rows, text, number):
     for by in ("name", "created_at"):
         assert len(keyset(rows, by=by, size=3, older=f"{text}~{number}").rows) <= 3
         assert len(keyset(rows, by=by, size=3, newer=text).rows) <= 3
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 11, 12])
+def test_several_parts_are_one_list(rows, size, descending, django_assert_num_queries):
+    parts = [rows.filter(name__lt="C"), rows.filter(name__gte="C", name__lt="a")]
+    parts.append(rows.exclude(name__lt="C").exclude(name__gte="C", name__lt="a"))
+    sign = "-" if descending else ""
+    expected = [row.pk for row in rows.order_by(f"{sign}name", f"{sign}pk")]
+    options = {"by": "name", "size": size, "descending": descending}
+    pages = [keyset(*parts, **options)]
+    while pages[-1].older:
+        with django_assert_num_queries(1):
+            pages.append(keyset(*parts, older=pages[-1].older, **options))
+    assert [row.pk for page in pages for row in page.rows] == expected
+    back = [pages[-1]]
+    while back[-1].newer:
+        back.append(keyset(*parts, newer=back[-1].newer, **options))
+    assert [row.pk for page in reversed(back) for row in page.rows] == expected

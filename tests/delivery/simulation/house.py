@@ -36,9 +36,11 @@ FIRST_LOOK, LONGEST_LOOK = 1, 64
 KEEP_ALIVE = 20 * SECOND
 QUIET = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 
-# How long a claim has waited for its locks is real time, which a run must not depend on.
-WAITED = "extract(epoch FROM clock_timestamp() - transaction_timestamp())::float AS waited"
-assert WAITED in facts._FACTS
+# How long a claim waits for its locks is real time, which a run must not depend on: here it is
+# the simulation's. Where each statement looks at that clock.
+REAL, SIMULATED = "clock_timestamp() AS ", "outreach_now() AS "
+LOOKS = [(claim, "LOCK_PACE"), (facts, "_FACTS")]
+assert all(REAL in getattr(module, name) for module, name in LOOKS)
 
 # When the engine has something to do next: the moments that its tick looks for.
 NEXT = """
@@ -219,8 +221,9 @@ class House:
                 for module, name in modules.that_hold(replaced):
                     stack.enter_context(mock.patch.object(module, name, by))
             stack.enter_context(mock.patch.object(sender, "time", self))
-            at_once = facts._FACTS.replace(WAITED, "0::float AS waited")
-            stack.enter_context(mock.patch.object(facts, "_FACTS", at_once))
+            for module, name in LOOKS:
+                simulated = getattr(module, name).replace(REAL, SIMULATED)
+                stack.enter_context(mock.patch.object(module, name, simulated))
             stack.enter_context(override_settings(CACHES=QUIET))
             caps._spent_before.cache_clear()
             yield
