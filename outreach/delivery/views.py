@@ -152,7 +152,8 @@ def letter(request: MemberRequest, draft_id: int) -> HttpResponse:
         None,
     )
     way = letter_queries.way_of(member, draft)
-    may = {"decide"} if member.may(Act.REVIEW) else set()
+    unsure = letter_queries.unsure_of(way)
+    may = {"decide"} if unsure and member.may(Act.REVIEW) else set()
     if own and draft.state in (DraftState.IN_REVIEW, DraftState.APPROVED):
         gone = way.delivery is not None and way.delivery.state in ("sending", "sent", "uncertain")
         may |= set() if gone else {"edit"}
@@ -171,7 +172,7 @@ def letter(request: MemberRequest, draft_id: int) -> HttpResponse:
         "steps": way.steps,
         "state_words": way.state_words,
         "delivery": row[0] if row else None,
-        "unsure": letter_queries.unsure_of(way),
+        "unsure": unsure,
         "poll": not way.is_final,
         "may": may,
         "review_url": review_url,

@@ -266,8 +266,8 @@ def test_the_page_costs_the_same_whatever_is_known(house):
         with CaptureQueriesContext(connection) as run:
             assert browser.get(url(house, "show", customer.pk)).status_code == 200
         counts.append(len(run))
-    # Session, user, membership; the person, five of what decides, permissions; the frame's seven.
-    assert counts == [17, 17]
+    # Session, user, membership; the person, five of what decides, permissions; the frame's nine.
+    assert counts == [19, 19]
 
 
 def test_the_ids_of_a_pages_fields_are_its_own(house, stopped):

@@ -133,11 +133,11 @@ def test_the_lists_queries_do_not_grow_with_accounts(house, played, django_asser
     browser = factories.browser(house.administrator)
     url = reverse("x:accounts", args=[house.slug])
     browser.get(url)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(14):
         browser.get(url)
     for _ in range(3):
         factories.account(house.workspace)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(14):
         browser.get(url)
 
 

@@ -125,7 +125,7 @@ def test_the_page_runs_a_fixed_number_of_queries(house, manager, count):
     run_of(house, began_at=now(), of=10)
     with CaptureQueriesContext(connection) as caught:
         assert manager.get(url(house)).status_code == 200
-    assert len(caught) == 41
+    assert len(caught) == 43
 
 
 def test_marketers_look_and_begin_nothing(house):
@@ -336,7 +336,7 @@ def test_the_other_pages_run_a_fixed_number_of_queries(house, manager, count):
         )  # fmt: skip
         factories.account(house.workspace)
     listed = reverse("customers:syncs", args=[house.slug])
-    for address, queries in ((listed, 15), (url(house, "sync_changes"), 13)):
+    for address, queries in ((listed, 17), (url(house, "sync_changes"), 15)):
         with CaptureQueriesContext(connection) as caught:
             assert manager.get(address).status_code == 200
         assert len(caught) == queries, address
