@@ -173,7 +173,8 @@ def test_a_revision_and_an_approval_have_one_delivery_over_all_months(divided):
     waits = Delivery.everywhere.filter(state="queued").first()
     refused(copied("delivery_delivery", waits.pk, approval_id="-1"), "one_live_delivery_a_revision")
     cancelled = {"state": "'cancelled'", "reason": "'So.'"}
-    refused(copied("delivery_delivery", sent.pk, **cancelled), "delivery_delivery_approval_id_key")
+    refused(copied("delivery_delivery", sent.pk, **cancelled), "it was sent already")
+    refused(copied("delivery_delivery", waits.pk, **cancelled), "delivery_delivery_approval_id_key")
 
 
 def test_what_points_at_nothing_is_refused_in_every_month(divided):
