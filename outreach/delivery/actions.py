@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts.access import Act, Member, action
 from accounts.models import Workspace
-from outreach.audit.actions import record, record_all
+from outreach.audit.actions import record_all
 from outreach.customers.models import Customer
 from outreach.delivery.models import (
     IN_THE_AIR,
@@ -25,6 +25,7 @@ from outreach.delivery.models import (
     SendingPolicy,
 )
 from outreach.delivery.pausing import pause_stopped_campaigns
+from outreach.delivery.trail import say
 from outreach.drafts.errors import OnItsWay
 from outreach.drafts.models import Campaign, Review, Revision
 from outreach.ground.clock import now
@@ -77,7 +78,7 @@ def take_on(revision_id: int, review_id: int) -> None:
         leave_by=due_at + LEAVE_BY,
         look_at=due_at,
     )
-    _say(delivery, "delivery.queued", None, {"text_sha256": delivery.text_sha256})
+    say(delivery, "delivery.queued", {"text_sha256": delivery.text_sha256})
     hint(delivery)
 
 
@@ -230,7 +231,7 @@ def _reschedule(delivery: Delivery, due_at: datetime, actor_id: int) -> None:
         delivery.save(update_fields=["due_at", "look_at", "leave_by", "reason_code", "reason"])
         hint(delivery)
     details = {"was": was.isoformat(), "due_at": delivery.due_at.isoformat()}
-    _say(delivery, "delivery.rescheduled", actor_id, details)
+    say(delivery, "delivery.rescheduled", details, actor_id)
 
 
 def _queue_again(delivery: Delivery, due_at: datetime, actor_id: int) -> None:
@@ -259,7 +260,7 @@ def move(
             "state", "changed_at", "reason_code", "reason", "due_at", "look_at", "leave_by",
         ]
     )  # fmt: skip
-    _say(delivery, f"delivery.{to.value}", actor_id, {"was": was.value, "code": code})
+    say(delivery, f"delivery.{to.value}", {"was": was.value, "code": code}, actor_id)
 
 
 @step
@@ -271,14 +272,3 @@ def hint(delivery: Delivery) -> None:
     if seconds <= 60:
         hint = partial(wake, delivery.x_account_id, max(0.0, seconds))
         transaction.on_commit(hint, robust=True)
-
-
-def _say(delivery: Delivery, verb: str, actor_id: int | None, details: dict[str, str]) -> None:
-    record(
-        verb,
-        target_kind="delivery",
-        target_id=delivery.pk,
-        workspace_id=delivery.workspace_id,
-        actor_id=actor_id,
-        details=details,
-    )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from outreach.audit.actions import record
 from outreach.delivery.models import DeliveryState
 from outreach.delivery.statements import one, rows, run
+from outreach.delivery.trail import say
 from outreach.ground.writes import step
 
 _S = DeliveryState
@@ -120,21 +120,10 @@ def arrived(
     if was == _S.SENT and not twice:
         return
     details = {"was": was.value, "how": kind, "dm_event_id": str(dm_event_id or "")}
-    _say(letter, "delivery.sent_twice" if twice else "delivery.sent", details, actor_id)
+    say(letter, "delivery.sent_twice" if twice else "delivery.sent", details, actor_id)
     if was in CONTRADICTIONS:
         for other in rows(
             NEWER, delivery=letter.id, revision=letter.revision_id, reason=ARRIVED_BEFORE
         ):
             blocked = SimpleNamespace(id=other.id, workspace_id=letter.workspace_id)
-            _say(blocked, "delivery.blocked", {"code": "arrived_before"}, None)
-
-
-def _say(letter: SimpleNamespace, verb: str, details: dict[str, str], actor_id: int | None) -> None:
-    record(
-        verb,
-        target_kind="delivery",
-        target_id=letter.id,
-        workspace_id=letter.workspace_id,
-        actor_id=actor_id,
-        details=details,
-    )
+            say(blocked, "delivery.blocked", {"code": "arrived_before"})

@@ -16,12 +16,12 @@ from types import SimpleNamespace
 
 from django.conf import settings
 
-from outreach.audit.actions import record
 from outreach.delivery import facts
 from outreach.delivery.gates import Block, Go, Hold, Wait, judge
 from outreach.delivery.models import Delivery
 from outreach.delivery.settling import arrived_after_all
 from outreach.delivery.statements import one, run
+from outreach.delivery.trail import say
 from outreach.ground.clock import now as clock_now
 from outreach.ground.writes import engine_action, step
 from outreach.x.caps import level_for_letters
@@ -308,7 +308,7 @@ def _take(letter: SimpleNamespace) -> Answer:
     )
     if attempt is None:
         return NothingDue(letter.now)  # somebody else was faster
-    _say(letter, "delivery.sending", {"attempt": attempt.id})
+    say(letter, "delivery.sending", {"attempt": attempt.id})
     return Claimed(
         delivery_id=letter.id,
         attempt_id=attempt.id,
@@ -382,14 +382,4 @@ def _hold(letter: SimpleNamespace, verdict: Wait | Block) -> None:
         now=letter.now,
     )
     if isinstance(verdict, Block):
-        _say(letter, "delivery.blocked", {"code": verdict.code, "reason": verdict.reason})
-
-
-def _say(letter: SimpleNamespace, verb: str, details: dict[str, object]) -> None:
-    record(
-        verb,
-        target_kind="delivery",
-        target_id=letter.id,
-        workspace_id=letter.workspace_id,
-        details=details,
-    )
+        say(letter, "delivery.blocked", {"code": verdict.code, "reason": verdict.reason})

@@ -6,9 +6,9 @@ What a person has to think about (a stop, X's refusal of the words, a time that 
 
 from __future__ import annotations
 
-from outreach.audit.actions import record
 from outreach.delivery.models import COMES_BACK, AccountPace
 from outreach.delivery.statements import rows
+from outreach.delivery.trail import say
 from outreach.ground.writes import engine_action, outside_transactions
 
 MOST = 500
@@ -58,11 +58,5 @@ def _queue_again(x_account_id: int, letters: list[int]) -> int:
     AccountPace.objects.select_for_update(no_key=True).get(pk=x_account_id)
     queued = rows(QUEUE_AGAIN, codes=list(COMES_BACK), letters=letters)
     for letter in queued:
-        record(
-            "delivery.queued",
-            target_kind="delivery",
-            target_id=letter.id,
-            workspace_id=letter.workspace_id,
-            details={"was": "blocked"},
-        )
+        say(letter, "delivery.queued", {"was": "blocked"})
     return len(queued)

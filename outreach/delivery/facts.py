@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from types import SimpleNamespace
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
 from outreach.customers.models import Customer
 from outreach.delivery import budget
-from outreach.delivery.gates import Facts
+from outreach.delivery.gates import Facts, not_connected
 from outreach.delivery.hearing.queries import HEARD
 from outreach.delivery.models import Delivery
 from outreach.delivery.statements import one
 from outreach.drafts.policy_queries import read_again, terms_of
+from outreach.ground.zones import known_zone
 from outreach.x.caps import Level
 from outreach.x.models import AccountState
 
@@ -67,7 +68,7 @@ _FACTS = """
         {heard} AS heard,
         EXISTS (SELECT FROM delivery_attempt absent
             WHERE absent.delivery_id = letter.id AND absent.outcome = 'absent') AS once_absent,
-        pace.wants_since, pace.held_code,
+        pace.wants_since,
         pace.closed_until, pace.narrowed,
         app_pace.closed_until AS app_closed_until, app_pace.narrowed AS app_narrowed,
         {account_free_at} AS account_free_at,
@@ -137,7 +138,7 @@ def _with_windows(sql: str) -> str:
 
 def of(letter: SimpleNamespace, money: Level) -> Facts:
     """What was read, as the gates ask for it."""
-    zone, zone_known = _zone(letter.time_zone, letter.workspace_zone)
+    theirs = known_zone(letter.time_zone)
     answer_since = letter.now - timedelta(days=letter.answer_days)
     return Facts(
         now=letter.now,
@@ -163,8 +164,8 @@ def of(letter: SimpleNamespace, money: Level) -> Facts:
         in_the_air=letter.x_account_id in letter.from_accounts,
         opens=letter.window_opens,
         closes=letter.window_closes,
-        zone=zone,
-        zone_known=zone_known,
+        zone=theirs or ZoneInfo(letter.workspace_zone),
+        zone_known=theirs is not None,
         quiet_weekdays=letter.quiet_weekdays,
         quiet_dates=letter.quiet_dates,
         answer=_is_answer(letter, answer_since),
@@ -182,16 +183,6 @@ def _is_answer(letter: SimpleNamespace, since: datetime) -> bool:
     return letter.campaign_id is None and wrote_at is not None and wrote_at > since
 
 
-def _zone(theirs: str, ours: str) -> tuple[ZoneInfo, bool]:
-    """Their zone, or the workspace's where theirs is not known."""
-    if theirs:
-        try:
-            return ZoneInfo(theirs), True
-        except (ZoneInfoNotFoundError, ValueError):
-            pass
-    return ZoneInfo(ours), False
-
-
 def _stopped_by_guidance(letter: SimpleNamespace) -> str:
     """Why guidance would not let the frozen words pass now; it is asked only of a newer policy."""
     if letter.read_under >= letter.newest_policy:
@@ -206,6 +197,6 @@ def _stopped_by_guidance(letter: SimpleNamespace) -> str:
 def _why_not_now(letter: SimpleNamespace) -> str:
     """Why nothing leaves from this account now; empty where letters may."""
     if letter.account_state == AccountState.DISCONNECTED:
-        return f"@{letter.handle} is not connected to X. An administrator can connect it again."
+        return not_connected(letter.handle)
     reason: str = letter.paused_reason
     return reason

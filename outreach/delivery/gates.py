@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from outreach.delivery.windows import next_open
+from outreach.ground.zones import place
 
 # How soon to look again at a letter whose relationship has to be looked up first.
 LOOK_UP_SOON = timedelta(seconds=30)
@@ -96,6 +97,11 @@ class Block:
 
 
 Verdict = Go | Wait | Hold | Block
+
+
+def not_connected(handle: str) -> str:
+    """Why nothing leaves from an account that is not connected."""
+    return f"@{handle} is not connected to X. An administrator can connect it again."
 
 
 def judge(facts: Facts) -> Verdict:
@@ -219,11 +225,11 @@ def _send_window(facts: Facts) -> Wait | None:
         reason = f"It is a quiet day of yours. The letter to {facts.customer} leaves after it."
         return Wait("quiet_day", reason, opens_at)
     local = facts.now.astimezone(facts.zone)
-    place = facts.zone.key.rpartition("/")[2].replace("_", " ")
+    where = place(facts.zone)
     if not facts.zone_known:
-        place += " (your time zone: theirs is not known)"
+        where += " (your time zone: theirs is not known)"
     reason = (
-        f"It is {local:%H:%M} in {place}. Your hours for {facts.customer} are "
+        f"It is {local:%H:%M} in {where}. Your hours for {facts.customer} are "
         f"{facts.opens:%H:%M} to {facts.closes:%H:%M}."
     )
     return Wait("send_window", reason, opens_at)

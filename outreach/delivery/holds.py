@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from accounts.access import Member
+from outreach.delivery.gates import not_connected
 from outreach.delivery.models import AccountPace, Delivery, DeliveryState, Pause
 from outreach.ground.scope import Scope
 from outreach.x.models import AccountState, XAccount
@@ -146,7 +147,7 @@ def _of_all(pause: Pause) -> Hold:
 def _of_account(account: XAccount, pace: AccountPace | None) -> Hold | None:
     name = f"@{account.handle}"
     if account.state == AccountState.DISCONNECTED:
-        reason = f"{name} is not connected to X. An administrator can connect it again."
+        reason = not_connected(account.handle)
         return Hold("account", account.pk, name, reason, account.disconnected_at)
     since = pace.held_since if pace and pace.held_code else None
     if account.state == AccountState.PAUSED:

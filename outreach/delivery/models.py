@@ -229,10 +229,6 @@ class Outcome(models.TextChoices):
     ABSENT = "absent", "looked for and not found"
 
 
-# X may have taken the message, or may yet show it: what a message of ours may belong to.
-MAY_HAVE_ARRIVED = (Outcome.POSTING, Outcome.UNCERTAIN, Outcome.ABSENT)
-
-
 class Attempt(models.Model):
     """One call to X for one delivery: written before the call, completed after it.
 

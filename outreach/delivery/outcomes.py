@@ -18,7 +18,6 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Greatest
 
-from outreach.audit.actions import record
 from outreach.customers.finding.actions import written_step
 from outreach.delivery import narrowing
 from outreach.delivery.arrival import arrived, lock
@@ -41,6 +40,7 @@ from outreach.delivery.models import (
 )
 from outreach.delivery.settling import LOCK_PERSON, SEEN, match
 from outreach.delivery.statements import one, rows, run
+from outreach.delivery.trail import say
 from outreach.ground.clock import now as clock_now
 from outreach.ground.writes import engine_action, outside_transactions, step
 from outreach.x import actions as x_actions
@@ -305,7 +305,7 @@ def _unproven(letter: SimpleNamespace, holder: SimpleNamespace, dm_event_id: int
         now=letter.now,
     )
     if unsure:
-        _say(loser, "delivery.uncertain", {"was": "sent", "code": "unproven"})
+        say(loser, "delivery.uncertain", {"was": "sent", "code": "unproven"})
 
 
 def _air(letter: SimpleNamespace) -> SimpleNamespace:
@@ -390,7 +390,7 @@ def _disowned(letter: SimpleNamespace, error: XError, goes: Next) -> None:
         contradiction=UNPROVEN_WORDS,
         now=letter.now,
     )
-    _say(letter, f"delivery.{goes.state.value}", {"was": "sent", "code": goes.code})
+    say(letter, f"delivery.{goes.state.value}", {"was": "sent", "code": goes.code})
 
 
 def _go(letter: SimpleNamespace, claimed: Claimed, goes: Next) -> None:
@@ -436,7 +436,7 @@ def move(
     if moved:
         assert goes.state in MOVES[was], f"{was} to {goes.state}"
         details = {"was": was.value, "code": goes.code}
-        _say(letter, f"delivery.{goes.state.value}", details, actor_id)
+        say(letter, f"delivery.{goes.state.value}", details, actor_id)
 
 
 def _complete(
@@ -515,16 +515,3 @@ def _and_claim(claimed: Claimed, outcome: Callable[[], None]) -> Answer:
         # The record stands; the loop claims anew, and there whatever it is shows itself.
         log.warning("the claim behind delivery %s: %s", claimed.delivery_id, type(error).__name__)
         return NothingDue(clock_now())
-
-
-def _say(
-    letter: SimpleNamespace, verb: str, details: dict[str, str], actor_id: int | None = None
-) -> None:
-    record(
-        verb,
-        target_kind="delivery",
-        target_id=letter.id,
-        workspace_id=letter.workspace_id,
-        actor_id=actor_id,
-        details=details,
-    )

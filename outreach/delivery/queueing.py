@@ -15,13 +15,14 @@ from itertools import pairwise
 from statistics import median
 from types import SimpleNamespace
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
 from outreach.delivery.forecast import Account, App, Cap, Forecast, Letter, forecast
 from outreach.delivery.statements import rows as found_rows
 from outreach.delivery.windows import Hours
+from outreach.ground.zones import known_zone
 from outreach.x.models import AccountState
 
 # So many accounts of an app are read, and so many lanes of each; more than that is said to be cut.
@@ -304,12 +305,7 @@ def _take_on(queued: Queued, pk: int, row: SimpleNamespace, held: str) -> None:
 
 def hours_of(policy: Any, time_zone: str) -> Hours:
     """When somebody of that zone may be written to; without one, the workspace's holds."""
-    try:
-        zone = ZoneInfo(time_zone or policy.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = ZoneInfo(policy.time_zone)
-    quiet = frozenset(policy.quiet_weekdays), frozenset(policy.quiet_dates)
-    return Hours(policy.window_opens, policy.window_closes, zone, *quiet)
+    return Hours.under(policy, known_zone(time_zone) or ZoneInfo(policy.time_zone))
 
 
 def _read_ledger(queued: Queued) -> None:

@@ -21,7 +21,6 @@ from outreach.delivery.outcomes import NEVER_ABSENT, Next, move
 from outreach.delivery.settling import (
     CLOCKS_DIFFER,
     LOCK_PERSON,
-    Message,
     match,
     note,
     unclaimed,
@@ -33,6 +32,7 @@ from outreach.x.client import XClient
 from outreach.x.errors import LimitedUntil, XError
 from outreach.x.expenses import CapReached, Purpose, open_tab
 from outreach.x.models import AccountState, XAccount, XToken
+from outreach.x.payloads import SentEvent
 from outreach.x.queries import reading
 from outreach.x.tokens import TokenKeyMissing
 
@@ -110,7 +110,7 @@ UNREADABLE = (
 class Found:
     """What a look brought: our messages since the bound, and whether all of them could be read."""
 
-    messages: list[Message]
+    messages: list[SentEvent]
     whole: bool
 
 
@@ -147,7 +147,7 @@ def reconcile(attempt_id: int) -> None:
 
 def _look(account: XAccount, recipient: int, since: datetime) -> Found:
     """The account's messages to one person since then, and whether the reading got that far."""
-    messages: list[Message] = []
+    messages: list[SentEvent] = []
     whole, page_token = True, None
     for _ in range(MOST_PAGES):
         with open_tab(
@@ -165,7 +165,7 @@ def _look(account: XAccount, recipient: int, since: datetime) -> Found:
             tab.spend(len(page.events) + page.unreadable)
         whole = whole and not page.unreadable
         messages += [
-            Message(event.id, recipient, event.expanded_text, event.created_at)
+            SentEvent(event.id, recipient, event.expanded_text, event.created_at)
             for event in page.events
             if event.sender_id == account.x_user_id and event.created_at >= since
         ]
@@ -187,7 +187,7 @@ def conclude(attempt_id: int, began: datetime, found: Found) -> None:
     rows(LOCK_PERSON, account=known.x_account_id, recipient=known.recipient_x_user_id)
     for message in found.messages:
         note(known.x_account_id, message, SeenBy.READ)
-    for message in sorted(found.messages, key=lambda each: each.stamped_at, reverse=True):
+    for message in sorted(found.messages, key=lambda each: each.created_at, reverse=True):
         match(message.dm_event_id)
     letter = lock(attempt_id)
     if letter.outcome != Outcome.UNCERTAIN or letter.recipient_x_user_id is None:

@@ -7,7 +7,6 @@ match by its words; an id that this frees is matched anew.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
@@ -86,16 +85,6 @@ ABSENT_ATTEMPTS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message that X shows as ours. `text` with its links expanded and entities unescaped."""
-
-    dm_event_id: int
-    recipient_x_user_id: int
-    text: str
-    stamped_at: datetime
-
-
 @step
 def stored_events(events: Sequence[ActivityEvent]) -> None:
     """Note the messages of dm.sent events in the transaction that stores them: claims look there."""
@@ -103,7 +92,7 @@ def stored_events(events: Sequence[ActivityEvent]) -> None:
     for event in events:
         account = accounts[event.account_id or 0]
         for sent in _of_the_kept(account, event):
-            note(account.pk, _message(sent), SeenBy.EVENT)
+            note(account.pk, sent, SeenBy.EVENT)
 
 
 @step
@@ -125,24 +114,20 @@ def _of_the_kept(account: XAccount, event: ActivityEvent) -> list[SentEvent]:
 def show(x_account_id: int, sent: Iterable[SentEvent], via: SeenBy) -> None:
     """Messages of an account's own, of people who were not erased: settle what they belong to."""
     for each in sent:
-        note(x_account_id, _message(each), via)
+        note(x_account_id, each, via)
         match(each.dm_event_id)
 
 
-def _message(sent: SentEvent) -> Message:
-    return Message(sent.dm_event_id, sent.recipient_id, sent.text, sent.created_at)
-
-
 @step
-def note(x_account_id: int, message: Message, via: SeenBy) -> None:
+def note(x_account_id: int, message: SentEvent, via: SeenBy) -> None:
     """Remember a message that X showed; once, however often it does."""
     run(
         SEE,
         dm=message.dm_event_id,
         account=x_account_id,
-        recipient=message.recipient_x_user_id,
+        recipient=message.recipient_id,
         words=words_key(message.text),
-        stamped_at=message.stamped_at,
+        stamped_at=message.created_at,
         via=via.value,
     )
 

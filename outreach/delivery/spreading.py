@@ -28,16 +28,8 @@ def spread_campaign(
         .order_by("look_at", "pk")
     )
     policy = SendingPolicy.objects.of(member).get()
-    quiet = frozenset(policy.quiet_weekdays), frozenset(policy.quiet_dates)
-    hours = [
-        Hours(
-            policy.window_opens,
-            policy.window_closes,
-            letter.customer.zone(member.workspace.zone),
-            *quiet,
-        )
-        for letter in letters
-    ]
+    zone_of_ours = member.workspace.zone
+    hours = [Hours.under(policy, letter.customer.zone(zone_of_ours)) for letter in letters]
     moments = spread(hours, since, until, zone)
     due_times = {letter.pk: moment for letter, moment in zip(letters, moments, strict=True)}
     return actions.reschedule_campaign(member, campaign_id, due_times)

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from outreach.ground.zones import at_local
@@ -61,6 +62,15 @@ def _next_hour(now: datetime, opens: time, closes: time, zone: ZoneInfo) -> date
     raise AssertionError("a window opens every day")
 
 
+class Rules(Protocol):
+    """A sending policy, or what a statement read of one."""
+
+    window_opens: Any
+    window_closes: Any
+    quiet_weekdays: Any
+    quiet_dates: Any
+
+
 @dataclass(frozen=True, slots=True)
 class Hours:
     """What `next_open` goes by, for one customer: many letters share the same."""
@@ -70,6 +80,12 @@ class Hours:
     zone: ZoneInfo
     quiet_weekdays: frozenset[int] = frozenset()
     quiet_dates: frozenset[date] = frozenset()
+
+    @classmethod
+    def under(cls, policy: Rules, zone: ZoneInfo) -> Hours:
+        """What a workspace's sending policy says for somebody in that zone."""
+        quiet = frozenset(policy.quiet_weekdays), frozenset(policy.quiet_dates)
+        return cls(policy.window_opens, policy.window_closes, zone, *quiet)
 
     def is_quiet(self, day: date) -> bool:
         """Whether nobody is written to on that day of theirs."""

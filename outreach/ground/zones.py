@@ -6,12 +6,20 @@ A time that daylight saving skips moves to just after the gap; one that comes tw
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 def place(zone: ZoneInfo) -> str:
     """What people call it: Lisbon, New York."""
     return zone.key.rpartition("/")[2].replace("_", " ")
+
+
+def known_zone(name: str) -> ZoneInfo | None:
+    """The zone of that name; None for none, and for one that the time zone database does not have."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
 
 
 def oddity(wall: datetime, zone: ZoneInfo) -> str:

@@ -249,7 +249,7 @@ def test_an_event_that_comes_while_a_manager_decides_is_waited_for(transactional
     house = factories.house()
     delivery = factories.delivery(house)
     claimed = unsure(house, delivery)
-    halt = halt_before(monkeypatch, arrival, "_say")
+    halt = halt_before(monkeypatch, arrival, "say")
     with threads(2) as start:
         telling = start(tell, house, claimed, new_id())
         halt.wait()

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from accounts.models import check_time_zone
 from outreach.ground.clock import Now
 from outreach.ground.scope import Scope, ScopedManager, WorkspaceRow
+from outreach.ground.zones import known_zone
 
 ERASED = "Erased person"
 
@@ -140,10 +141,7 @@ class Customer(WorkspaceRow):
         A name that the time zone database lost, or never had, counts as not known: one odd row
         must not hold up everybody else's letters.
         """
-        try:
-            return zoneinfo.ZoneInfo(self.time_zone) if self.time_zone else workspace_zone
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-            return workspace_zone
+        return known_zone(self.time_zone) or workspace_zone
 
 
 class Relationship(WorkspaceRow):
