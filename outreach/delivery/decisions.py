@@ -9,8 +9,9 @@ from outreach.customers.finding.actions import written_step
 from outreach.customers.models import Customer
 from outreach.delivery.actions import LEAVE_BY, CannotMove, hint
 from outreach.delivery.arrival import arrived, lock
+from outreach.delivery.meaning import Next
 from outreach.delivery.models import AccountPace, Delivery, DeliveryState, Outcome
-from outreach.delivery.outcomes import Next, move
+from outreach.delivery.outcomes import move
 from outreach.delivery.settling import CLOCKS_DIFFER, unclaimed
 from outreach.delivery.statements import one, run
 from outreach.ground.clock import now

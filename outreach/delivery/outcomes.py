@@ -7,9 +7,7 @@ the claim's own token, so that a worker which woke up late cannot undo what happ
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
@@ -29,6 +27,19 @@ from outreach.delivery.claim import (
     claim_next,
     lock_pace,
     longest_call,
+)
+from outreach.delivery.meaning import (
+    DUPLICATE,
+    LOCKED,
+    REFUSED,
+    UNNAMED,
+    UNPAID,
+    UNPAID_PAUSE,
+    UNSURE,
+    Next,
+    after,
+    backoff,
+    opens_at,
 )
 from outreach.delivery.models import (
     MOVES,
@@ -50,7 +61,6 @@ from outreach.x.errors import (
     LimitedUntil,
     NeverReason,
     NeverWill,
-    NotCalled,
     NotSent,
     PaymentNeeded,
     TokenRefused,
@@ -61,34 +71,8 @@ from outreach.x.refreshing import refresh
 
 log = logging.getLogger("outreach.delivery")
 
-FIRST_RETRY = timedelta(seconds=15)
-LONGEST_RETRY = timedelta(hours=1)
-UNPAID_PAUSE = timedelta(hours=1)
 # So many letters in a row refused as spam or automated pause the account.
 REFUSALS_IN_A_ROW = 3
-
-NEVER = {
-    NeverReason.NO_DMS: (DeliveryState.BLOCKED, "X says this person takes no messages from you."),
-    NeverReason.BLOCKED: (DeliveryState.BLOCKED, "This person blocked you at X."),
-    NeverReason.GONE: (DeliveryState.BLOCKED, "X knows no such account any more."),
-    NeverReason.SUSPENDED: (DeliveryState.BLOCKED, "X suspended this person's account."),
-    NeverReason.SPAM: (DeliveryState.FAILED, "X refused it as spam or automated."),
-    NeverReason.DUPLICATE: (DeliveryState.FAILED, "X refused it as the same words again."),
-    NeverReason.NO_ACCESS: (
-        DeliveryState.BLOCKED,
-        "X does not let this account send messages. An administrator must check its connection.",
-    ),
-    NeverReason.BAD_REQUEST: (DeliveryState.FAILED, "X did not accept the letter as it was sent."),
-    NeverReason.REFUSED: (DeliveryState.FAILED, "X refused it and did not say why."),
-}
-RENEWING = "X asked for a newer token; the connection is being renewed."
-LOCKED = "X locked this account. Unlock it at X, then resume."
-REFUSED = "X refused three letters in a row as spam or automated. Look at them before you resume."
-UNPAID = "X wants its credits topped up before it takes more letters."
-UNSURE = "X took the call and did not answer clearly: the letter may or may not have arrived."
-UNNAMED = "X took the letter and did not name it, so whether it arrived is looked for."
-DUPLICATE = "X says that it has these words already: the attempt before may have arrived after all."
-
 # How an attempt is known to have arrived by X's own answer to it.
 OWN_ANSWER = "accepted"
 # Of attempts that X certainly took, or says it has: not being there proves nothing.
@@ -152,18 +136,6 @@ ABSENT_BEFORE = """
         ORDER BY started_at DESC LIMIT 1
     )
 """
-TRIES = "/* outcome: how often it was tried */ SELECT count(*) AS n FROM delivery_attempt WHERE delivery_id = %(delivery)s"
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """Where a delivery goes after an attempt that was not sent, or nobody knows."""
-
-    state: DeliveryState
-    outcome: Outcome
-    code: str
-    reason: str
-    look_at: datetime | None = None
 
 
 @engine_action
@@ -188,7 +160,7 @@ def record_not_sent(claimed: Claimed, error: XError) -> None:
     AccountPace.objects.select_for_update(no_key=True).get(pk=claimed.x_account_id)
     rows(LOCK_PERSON, account=claimed.x_account_id, recipient=claimed.recipient_x_user_id)
     letter = lock(claimed.attempt_id)
-    goes = _after(error, letter)
+    goes = after(error, letter)
     if letter.outcome == Outcome.SENT and letter.kind == SEEN and isinstance(error, NotSent):
         _disowned(letter, error, goes)
     if letter.outcome == Outcome.POSTING or (
@@ -341,36 +313,6 @@ def _unnamed(letter: SimpleNamespace, sent: SentDM) -> None:
 # --- anything else -------------------------------------------------------------------------------
 
 
-def _after(error: XError, letter: SimpleNamespace) -> Next:
-    queued, not_sent, now = DeliveryState.QUEUED, Outcome.NOT_SENT, letter.now
-    if not isinstance(error, NotSent):
-        return Next(DeliveryState.UNCERTAIN, Outcome.UNCERTAIN, error.kind, UNSURE)
-    if isinstance(error, NeverWill):
-        state, reason = NEVER[error.reason]
-        return Next(state, not_sent, error.reason.value, reason)
-    tries = one(TRIES, delivery=letter.id)
-    again = now + _backoff(tries.n if tries else 1)
-    if isinstance(error, NotCalled):
-        return Next(queued, Outcome.NOT_CALLED, error.kind, "X could not be reached.", again)
-    if isinstance(error, LimitedUntil):
-        until = _opens_at(error, now) or again
-        return Next(queued, not_sent, error.kind, "X asks us to wait.", until)
-    if isinstance(error, TokenRefused):
-        # Where X gives no other token the account is paused, and the next claim says so.
-        return Next(queued, not_sent, error.kind, RENEWING, again)
-    if isinstance(error, AccountLocked):
-        return Next(queued, not_sent, error.kind, LOCKED, again)
-    if isinstance(error, PaymentNeeded):
-        return Next(queued, not_sent, error.kind, UNPAID, now + UNPAID_PAUSE)
-    return Next(queued, not_sent, error.kind, "X had a problem; we try again.", again)
-
-
-def _backoff(tries: int) -> timedelta:
-    """Exponential, with full jitter above the first delay, so that retries do not come in step."""
-    longest: timedelta = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(tries, 10))
-    return FIRST_RETRY + (longest - FIRST_RETRY) * random.random()
-
-
 @step
 def _disowned(letter: SimpleNamespace, error: XError, goes: Next) -> None:
     """X did not take what was matched by its words, so that message is another attempt's."""
@@ -471,21 +413,13 @@ def _close_limits(claimed: Claimed, error: XError, now: datetime) -> None:
     if isinstance(error, PaymentNeeded):
         _close(app, now + UNPAID_PAUSE, UNPAID)
     elif isinstance(error, LimitedUntil):
-        until = _opens_at(error, now) or now + _backoff(1)
+        until = opens_at(error, now) or now + backoff(1)
         _close(app if error.scope == "app" else account, until, "X's limit.")
 
 
 def _close(pace: QuerySet[AccountPace] | QuerySet[AppPace], until: datetime, reason: str) -> None:
     """Close it until then; never shorten what closed it for longer."""
     pace.update(closed_until=Greatest("closed_until", Value(until)), closed_reason=reason)
-
-
-def _opens_at(error: LimitedUntil, now: datetime) -> datetime | None:
-    """When X says the limit opens; None where it does not, or names a moment that is over.
-
-    X's clock is not ours: calling again at once would only meet the same closed limit.
-    """
-    return error.until if error.until and error.until > now else None
 
 
 def _is_spam(error: XError) -> bool:

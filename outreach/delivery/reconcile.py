@@ -16,8 +16,9 @@ from types import SimpleNamespace
 from django.conf import settings
 
 from outreach.delivery.arrival import lock
+from outreach.delivery.meaning import Next
 from outreach.delivery.models import AccountPace, DeliveryState, Outcome, SeenBy
-from outreach.delivery.outcomes import NEVER_ABSENT, Next, move
+from outreach.delivery.outcomes import NEVER_ABSENT, move
 from outreach.delivery.settling import (
     CLOCKS_DIFFER,
     LOCK_PERSON,

@@ -11,7 +11,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from outreach.audit.models import AuditEvent
-from outreach.delivery import claim, outcomes, sender, tasks
+from outreach.delivery import claim, meaning, outcomes, sender, tasks
 from outreach.delivery.models import AccountPace, AppPace, Attempt, Delivery
 from outreach.ground.clock import now
 from outreach.x import refreshing
@@ -149,17 +149,17 @@ def test_two_attempts_never_share_one_message(house, delivery, claimed):
     ("error", "state", "code", "outcome", "reason"),
     [
         (Unknown("server_error", status=503), "uncertain", "server_error", "uncertain",
-         outcomes.UNSURE),
+         meaning.UNSURE),
         (Unknown("answer_timed_out"), "uncertain", "answer_timed_out", "uncertain",
-         outcomes.UNSURE),
+         meaning.UNSURE),
         (TryLater("not_from_x", status=404), "queued", "not_from_x", "not_sent",
          "X had a problem; we try again."),
         (NotCalled("deadline_passed"), "queued", "deadline_passed", "not_called",
          "X could not be reached."),
         (TokenRefused("token_refused", status=401), "queued", "token_refused", "not_sent",
-         outcomes.RENEWING),
+         meaning.RENEWING),
         (AccountLocked("account_locked", status=403), "queued", "account_locked", "not_sent",
-         outcomes.LOCKED),
+         meaning.LOCKED),
         (PaymentNeeded("payment_needed", status=402), "queued", "payment_needed", "not_sent",
          "X wants its credits topped up before it takes more letters."),
         (limited(), "queued", "rate_limited", "not_sent", "X asks us to wait."),
@@ -176,7 +176,7 @@ def test_two_attempts_never_share_one_message(house, delivery, claimed):
         (never(NeverReason.DUPLICATE), "failed", "duplicate", "not_sent",
          "X refused it as the same words again."),
         (never(NeverReason.NO_ACCESS), "blocked", "no_access", "not_sent",
-         outcomes.NEVER[NeverReason.NO_ACCESS][1]),
+         meaning.NEVER[NeverReason.NO_ACCESS][1]),
         (never(NeverReason.BAD_REQUEST), "failed", "bad_request", "not_sent",
          "X did not accept the letter as it was sent."),
         (never(NeverReason.REFUSED), "failed", "refused", "not_sent",
@@ -196,15 +196,15 @@ def test_each_answer_has_one_consequence(delivery, claimed, error, state, code, 
 
 
 def test_every_reason_for_never_has_its_words():
-    assert set(outcomes.NEVER) == set(NeverReason)
+    assert set(meaning.NEVER) == set(NeverReason)
 
 
 def test_tries_come_less_and_less_often_and_not_in_step(monkeypatch):
-    monkeypatch.setattr(outcomes.random, "random", lambda: 1.0)
-    longest = [outcomes._backoff(tries).total_seconds() for tries in (1, 2, 3, 8, 500)]
+    monkeypatch.setattr(meaning.random, "random", lambda: 1.0)
+    longest = [meaning.backoff(tries).total_seconds() for tries in (1, 2, 3, 8, 500)]
     assert longest == [30, 60, 120, 3600, 3600]
-    monkeypatch.setattr(outcomes.random, "random", lambda: 0.0)
-    assert outcomes._backoff(3).total_seconds() == 15
+    monkeypatch.setattr(meaning.random, "random", lambda: 0.0)
+    assert meaning.backoff(3).total_seconds() == 15
 
 
 def test_a_try_later_than_leave_by_is_looked_at_by_then(delivery, claimed):
@@ -272,7 +272,7 @@ def test_an_unpaid_app_never_opens_before_its_limit_does(house, claimed):
     [
         # Its account has no refresh token.
         (TokenRefused("token_refused", status=401), refreshing.REVOKED),
-        (AccountLocked("account_locked", status=403), outcomes.LOCKED),
+        (AccountLocked("account_locked", status=403), meaning.LOCKED),
     ],
 )
 def test_what_no_letter_of_the_account_can_pass_pauses_it(house, claimed, error, reason):

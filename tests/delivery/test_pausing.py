@@ -12,7 +12,7 @@ from accounts.access import NotAllowed
 from outreach.audit.models import AuditEvent
 from outreach.customers import actions as customers
 from outreach.customers.models import Customer
-from outreach.delivery import claim, outcomes, pausing, sender
+from outreach.delivery import claim, meaning, outcomes, pausing, sender
 from outreach.delivery.claim import Claimed, Held, NothingDue, OnHold
 from outreach.delivery.models import AccountPace, AccountQueue, Attempt, Delivery, Pause
 from outreach.drafts.models import Campaign
@@ -397,9 +397,9 @@ def test_three_letters_in_a_row_refused_as_spam_pause_the_account(house):
     for expected in ("connected", "connected", "paused"):
         refuse(house, never(NeverReason.SPAM))
         assert house.account.state == expected
-    assert house.account.paused_reason == outcomes.REFUSED
+    assert house.account.paused_reason == meaning.REFUSED
     factories.delivery(house)
-    assert claim_for(house).verdict.reason == outcomes.REFUSED
+    assert claim_for(house).verdict.reason == meaning.REFUSED
 
 
 def test_one_that_x_took_between_them_begins_the_count_anew(house):

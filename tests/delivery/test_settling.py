@@ -9,7 +9,7 @@ import pytest
 
 from outreach.audit.models import AuditEvent
 from outreach.customers.erasing import actions as erasing
-from outreach.delivery import actions, arrival, outcomes, tasks
+from outreach.delivery import actions, arrival, meaning, outcomes, tasks
 from outreach.delivery.claim import NothingDue
 from outreach.delivery.models import Attempt, Delivery, SeenDM
 from outreach.delivery.reconcile import Found, conclude
@@ -520,7 +520,7 @@ def test_a_duplicate_after_an_attempt_judged_absent_is_unsure_until_that_one_is_
     first = absent(house, delivery, clock)
     second = claimed_letter(house, delivery)
     outcomes.record_not_sent(second, never(NeverReason.DUPLICATE))
-    assert (state(delivery), delivery.reason) == ("uncertain", outcomes.DUPLICATE)
+    assert (state(delivery), delivery.reason) == ("uncertain", meaning.DUPLICATE)
     assert (outcome(first), outcome(second)) == (("uncertain", None), ("not_sent", None))
     id_ = new_id()
     tell(house, first, id_)
@@ -573,7 +573,7 @@ def test_one_that_x_took_and_another_is_in_the_air_is_not_tried_again_by_a_perso
     first = absent(house, delivery, clock)
     other = claimed_letter(house, factories.delivery(house, maria))
     outcomes.record_sent(first, SentDM(None, None, Limits(), "r-1"))
-    assert (state(delivery), delivery.reason) == ("blocked", outcomes.UNNAMED)
+    assert (state(delivery), delivery.reason) == ("blocked", meaning.UNNAMED)
     outcomes.record_sent(other, accepted())
     with pytest.raises(actions.CannotMove):
         actions.try_again(house.marketer, delivery.pk)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from outreach.celery import app
-from outreach.delivery import outcomes, tasks
+from outreach.delivery import meaning, outcomes, tasks
 from outreach.delivery.claim import claim
 from outreach.delivery.models import Delivery
 from outreach.drafts.models import Decision
@@ -79,7 +79,7 @@ def test_follow_ups_for_the_same_moment_are_one(house, settings):
 def test_another_moment_gets_a_follow_up_of_its_own(house):
     delivery = factories.delivery(house, due=False)
     for seconds in (20, 10):
-        moment = now() + seconds * outcomes.FIRST_RETRY / 15
+        moment = now() + seconds * meaning.FIRST_RETRY / 15
         Delivery.everywhere.filter(pk=delivery.pk).update(look_at=moment)
         tasks.send_due(house.account.pk)
     assert queued() == 2
